@@ -1,0 +1,232 @@
+"""The engine: the only code that touches the buffer.
+
+    m      <-  decay * m + gain * g
+    params <-  params - lead * m - step * g
+    base iterate  =  params + readout * m
+
+`accelerate` turns a `Rule`, which yields these five numbers, into an ``optax.GradientTransformation``. Restart,
+accumulator dtypes, checkpoints, sharding and evaluation are therefore solved here, once, for every method.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+from jax.typing import ArrayLike
+
+from nag_optax.coefficients import Coefficients, Rule
+from nag_optax.restart import RESTART_TESTS, Evidence
+from nag_optax.validation import check_choice
+
+
+class AccelerateState(NamedTuple):
+    """State of an accelerated method. Shapes, dtypes, structure and sharding are those of ``init`` for ever, and so are
+    the names of the fields.
+
+    Attributes:
+      step: updates so far, int32; drives a learning-rate schedule.
+      age: updates since the last restart, int32; drives a momentum sequence.
+      carry: scalars of the rule's recursion, ``()`` if it has none.
+      momentum: the buffer m, a pytree like params.
+      readout: the base iterate is ``params + readout * momentum``.
+      outputs: readouts of the method's other published points, by name.
+      reference: the scalar that the restart test compares with; unused without restart.
+    """
+
+    step: Array
+    age: Array
+    carry: Any
+    momentum: Any
+    readout: Array
+    outputs: dict[str, Array]
+    reference: Array
+
+
+class DirectionState(NamedTuple):
+    """State of an accelerated method that leaves the learning rate to a later link of the chain, such as
+    ``scale_by_nag``.
+
+    Attributes:
+      accelerated: state of the method at learning rate 1, whose readout is in units of the learning rate.
+    """
+
+    accelerated: AccelerateState
+
+
+def accelerate(
+    rule: Rule, *, restart: str | None = None, accumulator_dtype: Any = None
+) -> optax.GradientTransformationExtraArgs:
+    """A method in five numbers a step as a gradient transformation.
+
+    Args:
+      rule: the method.
+      restart: None, "gradient", "value" (``update`` then needs ``value=`` or ``value_fn=``) or "speed"; see
+        `nag_optax.restart`. The tests sum over all leaves that this transformation sees.
+      accumulator_dtype: dtype of the buffer, a floating dtype; each parameter's own by default. Complex parameters keep
+        a complex buffer of that precision.
+
+    Returns:
+      A transformation whose updates have the dtype of params (of the gradients where no params are given). Scalars are
+      computed in float32, in float64 if a parameter is float64 or complex128. NaN and infinite gradients pass through:
+      wrap it in ``optax.apply_if_finite`` to skip them.
+
+    Raises:
+      TypeError: if ``rule`` is no `Rule`, ``accumulator_dtype`` is not floating, or (in ``init``) a parameter is
+        neither floating nor complex.
+      ValueError: if ``restart`` is unknown.
+
+    Gradient descent with a heavy ball, from scratch:
+
+    >>> def step(step, age, carry):
+    ...     return Coefficients(decay=0.9, gain=1, lead=0.1, step=0, readout=0), carry
+    >>> heavy_ball = accelerate(Rule(init=tuple, step=step))
+    >>> state = heavy_ball.init(jnp.array([1.0]))
+    >>> heavy_ball.update(jnp.array([2.0]), state)[0]
+    Array([-0.2], dtype=float32)
+    """
+    if not isinstance(rule, Rule):
+        raise TypeError(f"rule must be a nag_optax.Rule, got {type(rule).__name__}.")
+    check_choice("restart", restart, (None, *RESTART_TESTS))
+    test = RESTART_TESTS[restart] if restart else None
+    accumulator_dtype = _floating_dtype(accumulator_dtype)
+
+    def init(params: Any) -> AccelerateState:
+        _check_inexact(params)
+        dtype = _hyperparameter_dtype(params)
+        carry = _as_scalars(rule.init(), dtype)
+        coefficients, _ = jax.eval_shape(
+            rule.step, *_counters(jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32), dtype), carry
+        )
+        _check_scalars(coefficients)
+        return AccelerateState(
+            step=jnp.zeros((), jnp.int32),
+            age=jnp.zeros((), jnp.int32),
+            carry=carry,
+            momentum=jax.tree.map(lambda p: jnp.zeros_like(p, dtype=_buffer_dtype(p, accumulator_dtype)), params),
+            readout=jnp.zeros((), dtype),
+            outputs={name: jnp.zeros((), dtype) for name in coefficients.outputs},
+            reference=jnp.asarray(test.reference if test else 0, dtype),
+        )
+
+    def update(gradients: Any, state: AccelerateState, params: Any = None, **extra: Any) -> tuple[Any, AccelerateState]:
+        dtype = state.readout.dtype
+        coefficients, carry = rule.step(*_counters(state.step, state.age, dtype), state.carry)
+        coefficients, carry = _as_scalars(coefficients, dtype, keep_units=True), _as_scalars(carry, dtype)
+        age, reference = optax.safe_increment(state.age), state.reference
+
+        if test:
+            evidence = Evidence(
+                coefficients,
+                state.readout,
+                state.step,
+                state.age,
+                state.reference,
+                state.momentum,
+                gradients,
+                params,
+                extra,
+            )
+            coefficients, restart_now, reference = test.judge(evidence)
+            age = jnp.where(restart_now, 0, age)
+            carry = jax.tree.map(lambda a, b: jnp.where(restart_now, a, b), _as_scalars(rule.init(), dtype), carry)
+
+        decay, gain, lead, step, readout, outputs = _as_scalars(coefficients, dtype, keep_units=True)
+        back_lead, back_step = -lead, -step
+        momentum = jax.tree.map(lambda m, g: _combine(decay, m, gain, g, m.dtype), state.momentum, gradients)
+        like = gradients if params is None else params
+        updates = jax.tree.map(
+            lambda m, g, p: _combine(back_lead, m, back_step, g, jnp.result_type(p)), momentum, gradients, like
+        )
+        return updates, AccelerateState(
+            step=optax.safe_increment(state.step),
+            age=age,
+            carry=carry,
+            momentum=momentum,
+            readout=jnp.asarray(readout, dtype),
+            outputs={name: jnp.asarray(output, dtype) for name, output in outputs.items()},
+            reference=jnp.asarray(reference, dtype),
+        )
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+def as_direction(method: optax.GradientTransformationExtraArgs) -> optax.GradientTransformationExtraArgs:
+    """An accelerated method at learning rate 1 as a ``scale_by_*`` link: it points uphill, and a later link applies the
+    negative learning rate.
+    """
+
+    def init(params):
+        return DirectionState(method.init(params))
+
+    def update(gradients, state, params=None, **extra):
+        extra.pop("value_fn", None)  # the base iterate to evaluate depends on a later learning rate
+        updates, accelerated = method.update(gradients, state.accelerated, params, **extra)
+        return jax.tree.map(jnp.negative, updates), DirectionState(accelerated)
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _combine(a: ArrayLike, x: Array, b: ArrayLike, y: Array, dtype: Any) -> Array:
+    """Returns a x + b y without the products that a static 0, 1 or -1 makes superfluous."""
+    units = {1: lambda z: z, -1: lambda z: -z}
+    terms = [units[c](z) if isinstance(c, int) else c * z for c, z in ((a, x), (b, y)) if not _is_zero(c)]
+    return sum(terms[1:], terms[0]).astype(dtype) if terms else jnp.zeros_like(x, dtype=dtype)
+
+
+def _is_zero(c: ArrayLike) -> bool:
+    return isinstance(c, int) and c == 0
+
+
+def _counters(step: Array, age: Array, dtype: Any) -> tuple[Array, Array]:
+    """The counters as a rule sees them: JAX divides int32 in float32, int64 in float64, and either indexes a table."""
+    return (step.astype(jnp.int64), age.astype(jnp.int64)) if dtype == jnp.float64 else (step, age)
+
+
+def _as_scalars(tree: Any, dtype: Any, keep_units: bool = False) -> Any:
+    """Every leaf as a scalar of the dtype. On request a Python 0 or 1 stays an integer, for `_combine` to skip."""
+
+    def convert(x):
+        return int(x) if keep_units and isinstance(x, int | float) and x in (0, 1) else jnp.asarray(x, dtype)
+
+    return jax.tree.map(convert, tree)
+
+
+def _hyperparameter_dtype(params: Any) -> Any:
+    wide = any(jnp.finfo(jnp.result_type(p)).bits == 64 for p in jax.tree.leaves(params))
+    return jnp.dtype(jnp.float64 if wide else jnp.float32)
+
+
+def _buffer_dtype(param: Array, accumulator_dtype: Any) -> Any:
+    own = jnp.result_type(param)
+    if accumulator_dtype is None or not jnp.issubdtype(own, jnp.complexfloating):
+        return accumulator_dtype or own
+    return jnp.result_type(accumulator_dtype, jnp.complex64)
+
+
+def _floating_dtype(accumulator_dtype: Any) -> Any:
+    if accumulator_dtype is None:
+        return None
+    dtype = jax.dtypes.canonicalize_dtype(accumulator_dtype)
+    if not jnp.issubdtype(dtype, jnp.floating):
+        raise TypeError(f"accumulator_dtype must be a floating dtype or None, got {dtype}.")
+    return dtype
+
+
+def _check_inexact(params: Any) -> None:
+    for path, param in jax.tree_util.tree_leaves_with_path(params):
+        if not jnp.issubdtype(jnp.result_type(param), jnp.inexact):
+            name = jax.tree_util.keystr(path) or "params"
+            dtype = jnp.result_type(param)
+            raise TypeError(f"params must be floating or complex, got {dtype} at {name}: mask it with optax.masked.")
+
+
+def _check_scalars(coefficients: Coefficients) -> None:
+    for name, coefficient in coefficients._asdict().items():
+        for leaf in jax.tree.leaves(coefficient):
+            if jnp.shape(leaf):
+                raise ValueError(
+                    f"the {name} of a rule must be a scalar, got shape {leaf.shape}: is a hyperparameter or the value of "
+                    "a schedule an array?"
+                )

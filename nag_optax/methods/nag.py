@@ -1,0 +1,147 @@
+"""NAG, Nesterov's accelerated gradient, exact when the learning rate and the momentum vary.
+
+Sutskever, Martens, Dahl & Hinton (ICML 2013), eq. (3)-(4), with theta the base iterate and params the point where the
+gradient is taken ::
+
+    v_{k+1}     = mu_k v_k - eps_k grad f(theta_k + mu_k v_k)
+    theta_{k+1} = theta_k + v_{k+1}
+    params_k    = theta_k + nu_k mu_k v_k                       nu = 1 in the paper
+
+nu is the lookahead strength: 0 is classical momentum, 1 Nesterov's method, above 1 super-acceleration
+(https://arxiv.org/abs/2001.06472). Eliminating theta ::
+
+    params_{k+1} = params_k + (1 - nu_k + nu_{k+1} mu_{k+1}) v_{k+1} - nu_k eps_k g_k
+
+The next momentum mu_{k+1} leads, where Optax and PyTorch use mu_k: the same for a constant, another method for a
+schedule. With ``velocity="step"`` the buffer is -v, as in the paper. With ``velocity="gradient"`` the learning rate
+stands outside, v = -eps_k m, as in Optax and PyTorch: the same for a constant learning rate, while a change of it
+rescales all past velocity.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import optax
+
+from nag_optax.coefficients import Coefficients, Rule, scalar_at
+from nag_optax.engine import accelerate, as_direction
+from nag_optax.methods.weight_decay import decoupled_weight_decay
+from nag_optax.schedules import Momentum, as_sequence
+from nag_optax.validation import check_choice, check_number
+
+
+def nag(
+    learning_rate: optax.ScalarOrSchedule,
+    momentum: Momentum = 0.9,
+    *,
+    lookahead: optax.ScalarOrSchedule = 1.0,
+    velocity: str = "gradient",
+    restart: str | None = None,
+    weight_decay: optax.ScalarOrSchedule = 0.0,
+    mask: Any | Callable[[Any], Any] | None = None,
+    accumulator_dtype: Any = None,
+) -> optax.GradientTransformationExtraArgs:
+    """Nesterov's accelerated gradient; with a constant momentum, exactly ``optax.sgd(learning_rate, momentum,
+    nesterov=True)``.
+
+    Args:
+      learning_rate: at least 0; a number or an Optax schedule of the update, counted from 0.
+      momentum: in [0, 1): a number, an Optax schedule or a sequence from `nag_optax.schedules`. ``momentum(k)`` decays
+        the velocity in update k, counted from 0 (from the last restart), and ``momentum(k + 1)`` leads in it.
+      lookahead: at least 0; a number or an Optax schedule. 0 is classical momentum, 1 is Nesterov's method.
+      velocity: "gradient" accumulates gradients and applies the current learning rate to the sum; "step" accumulates
+        steps, each with its own learning rate.
+      restart: None, "gradient", "value" (``update`` then needs ``value=`` or ``value_fn=``) or "speed"; see
+        `nag_optax.restart`.
+      weight_decay: decoupled weight decay, at least 0, times the learning rate.
+      mask: which parameters decay, as in ``optax.adamw``: a pytree of booleans or a function of params that returns
+        one.
+      accumulator_dtype: floating dtype of the velocity; each parameter's own by default.
+
+    Returns:
+      A gradient transformation. Params are the lookahead point; `nag_optax.eval_params` returns the base iterate.
+
+    Raises:
+      TypeError: for an argument of the wrong type, or (in ``init``) parameters that are neither floating nor complex.
+      ValueError: for a concrete number outside its range, an unknown ``velocity`` or ``restart``, or (in ``update``) a
+        missing ``value`` or missing params.
+
+    >>> import jax, jax.numpy as jnp
+    >>> from nag_optax import eval_params, schedules
+    >>> curvature = jnp.array([1.0, 0.01])
+    >>> loss = lambda x: 0.5 * jnp.sum(curvature * x**2)
+    >>> tx = nag(learning_rate=1.0, momentum=schedules.nesterov())
+    >>> params = jnp.array([1.0, 1.0])
+    >>> state = tx.init(params)
+    >>> for _ in range(20):
+    ...     updates, state = tx.update(jax.grad(loss)(params), state, params)
+    ...     params = optax.apply_updates(params, updates)
+    >>> bool(loss(eval_params(state, params)) <= 2 * 2 / (20 + 1) ** 2)  # 2 L |x_0 - x*|^2 / (k + 1)^2
+    True
+    """
+    check_number("weight_decay", weight_decay, at_least=0)
+    method = accelerate(
+        nag_rule(learning_rate, momentum, lookahead, velocity), restart=restart, accumulator_dtype=accumulator_dtype
+    )
+    if isinstance(weight_decay, int | float) and weight_decay == 0:
+        return method
+    return optax.chain(method, decoupled_weight_decay(learning_rate, weight_decay, mask))
+
+
+def scale_by_nag(
+    momentum: Momentum = 0.9,
+    *,
+    lookahead: optax.ScalarOrSchedule = 1.0,
+    restart: str | None = None,
+    accumulator_dtype: Any = None,
+) -> optax.GradientTransformationExtraArgs:
+    """Nesterov's momentum without a learning rate, for chains that bring their own: ``optax.chain(scale_by_nag(0.9),
+    optax.scale_by_learning_rate(0.1))``.
+
+    `nag_optax.eval_params` needs to be told that learning rate. Its ``restart="value"`` compares ``value=``, never
+    ``value_fn=``.
+
+    Args:
+      momentum: as in `nag`.
+      lookahead: as in `nag`.
+      restart: as in `nag`.
+      accumulator_dtype: as in `nag`.
+
+    Raises:
+      TypeError: as `nag`.
+      ValueError: as `nag`.
+
+    >>> import jax.numpy as jnp
+    >>> tx = scale_by_nag(0.9)
+    >>> tx.update(jnp.array([1.0]), tx.init(jnp.array([0.0])))[0]  # g + 0.9 m, with m = g
+    Array([1.9], dtype=float32)
+    """
+    return as_direction(
+        accelerate(nag_rule(1.0, momentum, lookahead, "gradient"), restart=restart, accumulator_dtype=accumulator_dtype)
+    )
+
+
+def nag_rule(
+    learning_rate: optax.ScalarOrSchedule, momentum: Momentum, lookahead: optax.ScalarOrSchedule, velocity: str
+) -> Rule:
+    """NAG in five numbers; arguments and errors as in `nag`."""
+    check_number("learning_rate", learning_rate, at_least=0)
+    check_number("lookahead", lookahead, at_least=0)
+    check_choice("velocity", velocity, ("gradient", "step"))
+    sequence = as_sequence(momentum)
+
+    def step(step, age, carry):
+        eps = scalar_at(learning_rate, step)
+        mu, mu_next, carry = sequence.step(age, carry)
+        nu, nu_next = scalar_at(lookahead, step), scalar_at(lookahead, step + 1)
+        inside, outside = (eps, 1) if velocity == "step" else (1, eps)
+        coefficients = Coefficients(
+            decay=mu,
+            gain=inside,
+            lead=outside * (1 - nu + nu_next * mu_next),
+            step=nu * eps,
+            readout=outside * nu_next * mu_next,
+        )
+        return coefficients, carry
+
+    return Rule(sequence.init, step)

@@ -1,0 +1,209 @@
+"""Momentum sequences: how much velocity Nesterov's method keeps, update after update.
+
+Convention: ``momentum(k)`` decays the velocity in update k, counted from 0; the lookahead of that update uses
+  ``momentum(k + 1)``. The sequences of convex
+optimisation start from rest: ``momentum(0) = momentum(1) = 0``, so that the first update is a gradient step.
+
+Sequences with a closed form are plain Optax schedules, functions of the count. `nesterov` is a recursion and therefore
+a `Sequence`, which carries scalars from update to update. Each works as ``nag(learning_rate, momentum=...)``.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+from jax.typing import ArrayLike
+
+from nag_optax.coefficients import scalar_at
+from nag_optax.validation import check_number
+
+
+class Sequence(NamedTuple):
+    """A momentum sequence that is defined by a recursion.
+
+    Attributes:
+      init: ``init() -> carry``, scalars.
+      step: ``step(age, carry) -> (momentum(age), momentum(age + 1), carry)``.
+    """
+
+    init: Callable[[], Any]
+    step: Callable[[Array, Any], tuple[ArrayLike, ArrayLike, Any]]
+
+
+Momentum = optax.ScalarOrSchedule | Sequence
+
+
+def as_sequence(momentum: Momentum) -> Sequence:
+    """Any momentum, constant, schedule or sequence, as a `Sequence`.
+
+    Raises:
+      TypeError: if it is none of the three.
+      ValueError: if it is a concrete number outside [0, 1).
+    """
+    if isinstance(momentum, Sequence):
+        return momentum
+    check_number("momentum", momentum, at_least=0, below=1)
+
+    def step(age, carry):
+        return scalar_at(momentum, age), scalar_at(momentum, age + 1), carry
+
+    return Sequence(tuple, step)
+
+
+def nesterov() -> Sequence:
+    """Nesterov's sequence of 1983, which FISTA made popular ::
+
+        momentum(k) = (t_{k-1} - 1) / t_k,   t_{k+1} = (1 + sqrt(1 + 4 t_k^2)) / 2,   t_0 = 1
+
+    With learning rate 1 / L on a convex function, f(x_k) - f* <= 2 L |x_0 - x*|^2 / (k + 1)^2 after k gradients, x the
+    base iterate.
+
+    >>> print(tabulate(nesterov(), 5).round(4))
+    [0.     0.     0.2818 0.434  0.5311]
+
+    References:
+      Beck & Teboulle, A fast iterative shrinkage-thresholding algorithm, SIAM J. Imaging Sciences 2(1), 2009.
+    """
+
+    def init():
+        return 0.0, 1.0  # momentum(0), t_0
+
+    def step(age, carry):
+        momentum, t = carry
+        t_next = (1 + jnp.sqrt(1 + 4 * t**2)) / 2
+        momentum_next = (t - 1) / t_next
+        return momentum, momentum_next, (momentum_next, t_next)
+
+    return Sequence(init, step)
+
+
+def polynomial(a: float = 2.0) -> optax.Schedule:
+    """The momentum of the continuous-time analyses, (k - 1) / (k + a), from rest.
+
+    ``a=2`` is Su, Boyd & Candes' sequence, ``a > 2`` Chambolle & Dossal's. With learning rate 1 / L on a convex
+    function the worst case of f(x_k) - f* is L |x_0 - x*|^2 (a + 2) / (2 (k^2 + (2a + 1) k + a + 4)) after k gradients,
+    numerically exact for every ``a`` that was tried.
+
+    Args:
+      a: positive; at least 2 for the guarantee.
+
+    Raises:
+      ValueError: if ``a`` is not positive.
+
+    >>> print(tabulate(polynomial(), 5).round(4))
+    [0.         0.         0.25       0.39999998 0.5       ]
+
+    References:
+      Su, Boyd & Candes, https://arxiv.org/abs/1503.01243; Chambolle & Dossal, J. Optim. Theory Appl. 166, 2015.
+    """
+    check_number("a", a, above=0)
+
+    def schedule(count):
+        k = _as_float(count)
+        return jnp.maximum(k - 1, 0) / (k + a)
+
+    return schedule
+
+
+def sutskever(max_momentum: float = 0.99) -> optax.Schedule:
+    """The deep-learning schedule: momentum 1/2, 3/4, 5/6, ... for 250 updates each, up to ``max_momentum`` ::
+
+        momentum(t) = min(1 - 2^(-1 - log2(floor(t / 250) + 1)), max_momentum)
+
+    Args:
+      max_momentum: in [0, 1); the paper tries 0, 0.9, 0.99, 0.995 and 0.999.
+
+    Raises:
+      ValueError: if ``max_momentum`` is outside [0, 1).
+
+    >>> [round(float(sutskever(0.9)(t)), 4) for t in (0, 249, 250, 500, 10_000)]
+    [0.5, 0.5, 0.75, 0.8333, 0.9]
+
+    References:
+      Sutskever, Martens, Dahl & Hinton, On the importance of initialization and momentum in deep learning, ICML 2013.
+    """
+    check_number("max_momentum", max_momentum, at_least=0, below=1)
+
+    def schedule(count):
+        return jnp.minimum(1 - 0.5 / (jnp.floor(_as_float(count) / 250) + 1), max_momentum)
+
+    return schedule
+
+
+def strongly_convex(condition_number: ArrayLike) -> optax.Schedule:
+    """Nesterov's constant momentum for a function with a known condition number L / mu ::
+
+        momentum(k) = (sqrt(condition_number) - 1) / (sqrt(condition_number) + 1)
+
+    With learning rate 1 / L, f(x_k) - f* <= (1 - sqrt(mu / L))^k (f(x_0) - f* + mu/2 |x_0 - x*|^2).
+
+    Args:
+      condition_number: L / mu, at least 1.
+
+    Raises:
+      ValueError: if it is below 1.
+
+    >>> round(float(strongly_convex(100.0)(0)), 4)
+    0.8182
+
+    References:
+      Nesterov, Lectures on convex optimization, 2018, (2.2.22).
+    """
+    check_number("condition_number", condition_number, at_least=1)
+
+    def schedule(count):
+        root = jnp.sqrt(jnp.asarray(condition_number, jnp.result_type(float)))
+        return (root - 1) / (root + 1)
+
+    return schedule
+
+
+def dozat(b1: float = 0.9, decay: float = 0.004) -> optax.Schedule:
+    """Dozat's slow warm-up of momentum, from half of ``b1`` to ``b1`` ::
+
+        momentum(t) = b1 (1 - 0.96^(decay t) / 2)
+
+    NAdam counts its updates from t = 1. Keras leaves out the 0.004: ``dozat(b1, decay=1)``.
+
+    Args:
+      b1: final momentum, in [0, 1).
+      decay: speed of the warm-up, at least 0; psi in the paper.
+
+    Raises:
+      ValueError: if an argument is outside its range.
+
+    >>> round(float(dozat(0.9)(100)), 4), round(float(dozat(0.9, decay=1)(100)), 4)
+    (0.4573, 0.8924)
+
+    References:
+      Dozat, Incorporating Nesterov momentum into Adam, ICLR workshop 2016.
+    """
+    check_number("b1", b1, at_least=0, below=1)
+    check_number("decay", decay, at_least=0)
+
+    def schedule(count):
+        return b1 * (1 - 0.5 * 0.96 ** (decay * _as_float(count)))
+
+    return schedule
+
+
+def tabulate(momentum: Momentum, steps: int) -> Array:
+    """The first values of a momentum, shape [steps]: what decays the velocity in updates 0, 1, ... For plots and for
+    the curious.
+    """
+    sequence = as_sequence(momentum)
+
+    def body(carry, age):
+        value, _, carry = sequence.step(age, carry)
+        return carry, jnp.asarray(value, jnp.result_type(float))
+
+    carry = jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(float)), sequence.init())
+    return jax.lax.scan(body, carry, jnp.arange(steps))[1]
+
+
+def _as_float(count: ArrayLike) -> Array:
+    """The count in JAX's default float dtype: JAX divides int32 in float32, which costs a float64 run eight digits."""
+    return jnp.asarray(count, jnp.result_type(float))
