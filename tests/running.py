@@ -1,0 +1,34 @@
+"""Running a transformation on a function, the way every test does it."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from nag_optax import eval_params
+
+
+@functools.partial(jax.jit, static_argnames=("tx", "gradient", "steps"))
+def run(tx, gradient, start, steps, *arguments):
+    """Params and base iterates after 0, 1, ..., ``steps`` updates, and the state's ``age`` after each: leaves [steps +
+    1, ...].
+
+    ``gradient(params, k, *arguments)`` is the oracle of update k.
+    """
+
+    def body(carry, k):
+        params, state = carry
+        updates, state = tx.update(gradient(params, k, *arguments), state, params)
+        params = optax.apply_updates(params, updates)
+        return (params, state), (params, eval_params(state, params), ages(state))
+
+    state = tx.init(start)
+    _, later = jax.lax.scan(body, (start, state), jnp.arange(steps))
+    first = (start, eval_params(state, start), ages(state))
+    return jax.tree.map(lambda a, b: jnp.concatenate([jnp.asarray(a)[None], b]), first, later)
+
+
+def ages(state):
+    """Updates since the last restart."""
+    return optax.tree.get(state, "age")

@@ -1,0 +1,63 @@
+"""Every public transformation, once, for the contract: a factory and its arguments.
+
+A new method is one row. Where a link needs others to train (``scale_by_nag``), the row is the chain.
+"""
+
+import optax
+
+from nag_optax import (
+    Rule,
+    accelerate,
+    from_coupling,
+    from_momentum_and_correction,
+    from_two_step,
+    nag,
+    scale_by_inverse_sqrt_size,
+    scale_by_nag,
+    schedules,
+)
+
+
+def chained_direction(learning_rate, momentum, restart=None):
+    """The usual chain around scale_by_nag."""
+    return optax.chain(scale_by_nag(momentum, restart=restart), optax.scale_by_learning_rate(learning_rate))
+
+
+def inverse_sqrt_size_before_nag(learning_rate):
+    """The usual place of scale_by_inverse_sqrt_size."""
+    return optax.chain(scale_by_inverse_sqrt_size(), nag(learning_rate))
+
+
+def constant(coefficients):
+    """A method of one's own, with constant numbers."""
+    return accelerate(Rule(tuple, lambda step, age, carry: (coefficients, carry)))
+
+
+TRANSFORMATIONS = {
+    "nag": (nag, {"learning_rate": 0.05, "momentum": 0.9}),
+    "nag, velocity=step": (nag, {"learning_rate": 0.05, "momentum": 0.9, "velocity": "step"}),
+    "nag, nesterov sequence": (nag, {"learning_rate": 0.3, "momentum": schedules.nesterov()}),
+    "nag, scheduled": (
+        nag,
+        {"learning_rate": optax.linear_schedule(0.0, 0.05, 10), "momentum": schedules.polynomial(), "lookahead": 0.7},
+    ),
+    "nag, classical momentum": (nag, {"learning_rate": 0.05, "momentum": 0.9, "lookahead": 0.0}),
+    "nag, weight decay": (nag, {"learning_rate": 0.05, "weight_decay": 1e-4}),
+    "nag, restart=gradient": (
+        nag,
+        {"learning_rate": 0.3, "momentum": schedules.nesterov(), "restart": "gradient"},
+    ),
+    "nag, restart=value": (nag, {"learning_rate": 0.3, "momentum": schedules.nesterov(), "restart": "value"}),
+    "nag, restart=speed": (nag, {"learning_rate": 0.3, "momentum": schedules.polynomial(), "restart": "speed"}),
+    "scale_by_nag": (chained_direction, {"learning_rate": 0.05, "momentum": 0.9}),
+    "scale_by_inverse_sqrt_size": (inverse_sqrt_size_before_nag, {"learning_rate": 0.2}),
+    "accelerate, coupling": (
+        constant,
+        {"coefficients": from_coupling(tau=0.2, tau_next=0.2, mixing=0.1, long_step=0.5, learning_rate=0.1)},
+    ),
+    "accelerate, momentum and correction": (
+        constant,
+        {"coefficients": from_momentum_and_correction(momentum=0.6, correction=0.3, learning_rate=0.1)},
+    ),
+    "accelerate, two-step": (constant, {"coefficients": from_two_step(beta=0.7, alpha=0.1, gamma=0.4, delta=0.3)}),
+}
