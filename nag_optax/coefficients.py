@@ -15,10 +15,9 @@ iterates unchanged, and here its sign is chosen so that the numbers come out pos
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
-import optax
 from jax import Array
-from jax.typing import ArrayLike
+
+from nag_optax.hyperparameters import Scalar
 
 
 class Coefficients(NamedTuple):
@@ -34,12 +33,12 @@ class Coefficients(NamedTuple):
         names at every step.
     """
 
-    decay: ArrayLike
-    gain: ArrayLike
-    lead: ArrayLike
-    step: ArrayLike
-    readout: ArrayLike
-    outputs: Mapping[str, ArrayLike] = {}
+    decay: Scalar
+    gain: Scalar
+    lead: Scalar
+    step: Scalar
+    readout: Scalar
+    outputs: Mapping[str, Scalar] = {}
 
 
 class Rule(NamedTuple):
@@ -57,7 +56,7 @@ class Rule(NamedTuple):
 
 
 def from_coupling(
-    tau: ArrayLike, tau_next: ArrayLike, mixing: ArrayLike, long_step: ArrayLike, learning_rate: ArrayLike
+    tau: Scalar, tau_next: Scalar, mixing: Scalar, long_step: Scalar, learning_rate: Scalar
 ) -> Coefficients:
     """Coefficients of a method written with three coupled sequences (x short steps, z long steps) ::
 
@@ -87,7 +86,7 @@ def from_coupling(
     )
 
 
-def from_momentum_and_correction(momentum: ArrayLike, correction: ArrayLike, learning_rate: ArrayLike) -> Coefficients:
+def from_momentum_and_correction(momentum: Scalar, correction: Scalar, learning_rate: Scalar) -> Coefficients:
     """Coefficients of a method written with the base iterate's last moves ::
 
         x_{k+1} = y_k - learning_rate g_k                                                       base iterate
@@ -109,13 +108,13 @@ def from_momentum_and_correction(momentum: ArrayLike, correction: ArrayLike, lea
 
 
 def from_two_step(
-    beta: ArrayLike,
-    alpha: ArrayLike,
-    gamma: ArrayLike,
-    delta: ArrayLike = 0.0,
+    beta: Scalar,
+    alpha: Scalar,
+    gamma: Scalar,
+    delta: Scalar = 0.0,
     *,
-    gamma_next: ArrayLike | None = None,
-    delta_next: ArrayLike | None = None,
+    gamma_next: Scalar | None = None,
+    delta_next: Scalar | None = None,
 ) -> Coefficients:
     """Coefficients of a method written as a two-step recursion (control theory, triple momentum) ::
 
@@ -145,11 +144,3 @@ def from_two_step(
         step=alpha * gamma / beta,
         readout=gamma_next - delta_next,
     )
-
-
-def scalar_at(value: optax.ScalarOrSchedule, count: Array) -> ArrayLike:
-    """A hyperparameter at an update: a number as it is, a schedule evaluated; anything but a Python number in JAX's
-    default float dtype, never less than float32.
-    """
-    scalar = value(count) if callable(value) else value
-    return scalar if isinstance(scalar, int | float) else jnp.asarray(scalar, jnp.result_type(float))

@@ -8,15 +8,15 @@
 accumulator dtypes, checkpoints, sharding and evaluation are therefore solved here, once, for every method.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
 import optax
 from jax import Array
-from jax.typing import ArrayLike
 
 from nag_optax.coefficients import Coefficients, Rule
+from nag_optax.hyperparameters import Scalar, counter, hyperparameter_dtype, increment
 from nag_optax.restart import RESTART_TESTS, Evidence
 from nag_optax.validation import check_choice
 
@@ -94,11 +94,10 @@ def accelerate(
 
     def init(params: Any) -> AccelerateState:
         _check_inexact(params)
-        dtype = _hyperparameter_dtype(params)
+        dtype = hyperparameter_dtype(params)
         carry = _as_scalars(rule.init(), dtype)
-        coefficients, _ = jax.eval_shape(
-            rule.step, *_counters(jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32), dtype), carry
-        )
+        zero = counter(jnp.zeros((), jnp.int32), dtype)
+        coefficients, _ = jax.eval_shape(rule.step, zero, zero, carry)
         _check_scalars(coefficients)
         return AccelerateState(
             step=jnp.zeros((), jnp.int32),
@@ -110,11 +109,12 @@ def accelerate(
             reference=jnp.asarray(test.reference if test else 0, dtype),
         )
 
-    def update(gradients: Any, state: AccelerateState, params: Any = None, **extra: Any) -> tuple[Any, AccelerateState]:
+    def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, AccelerateState]:
+        gradients = updates
         dtype = state.readout.dtype
-        coefficients, carry = rule.step(*_counters(state.step, state.age, dtype), state.carry)
+        coefficients, carry = rule.step(counter(state.step, dtype), counter(state.age, dtype), state.carry)
         coefficients, carry = _as_scalars(coefficients, dtype, keep_units=True), _as_scalars(carry, dtype)
-        age, reference = optax.safe_increment(state.age), state.reference
+        age, reference = increment(state.age), state.reference
 
         if test:
             evidence = Evidence(
@@ -140,7 +140,7 @@ def accelerate(
             lambda m, g, p: _combine(back_lead, m, back_step, g, jnp.result_type(p)), momentum, gradients, like
         )
         return updates, AccelerateState(
-            step=optax.safe_increment(state.step),
+            step=increment(state.step),
             age=age,
             carry=carry,
             momentum=momentum,
@@ -158,44 +158,34 @@ def as_direction(method: optax.GradientTransformationExtraArgs) -> optax.Gradien
     """
 
     def init(params):
-        return DirectionState(method.init(params))
+        return DirectionState(cast(AccelerateState, method.init(params)))
 
-    def update(gradients, state, params=None, **extra):
+    def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, DirectionState]:
         extra.pop("value_fn", None)  # the base iterate to evaluate depends on a later learning rate
-        updates, accelerated = method.update(gradients, state.accelerated, params, **extra)
-        return jax.tree.map(jnp.negative, updates), DirectionState(accelerated)
+        updates, accelerated = method.update(updates, state.accelerated, params, **extra)
+        return jax.tree.map(jnp.negative, updates), DirectionState(cast(AccelerateState, accelerated))
 
     return optax.GradientTransformationExtraArgs(init, update)
 
 
-def _combine(a: ArrayLike, x: Array, b: ArrayLike, y: Array, dtype: Any) -> Array:
+def _combine(a: Scalar, x: Array, b: Scalar, y: Array, dtype: Any) -> Array:
     """Returns a x + b y without the products that a static 0, 1 or -1 makes superfluous."""
     units = {1: lambda z: z, -1: lambda z: -z}
     terms = [units[c](z) if isinstance(c, int) else c * z for c, z in ((a, x), (b, y)) if not _is_zero(c)]
     return sum(terms[1:], terms[0]).astype(dtype) if terms else jnp.zeros_like(x, dtype=dtype)
 
 
-def _is_zero(c: ArrayLike) -> bool:
+def _is_zero(c: Scalar) -> bool:
     return isinstance(c, int) and c == 0
 
 
-def _counters(step: Array, age: Array, dtype: Any) -> tuple[Array, Array]:
-    """The counters as a rule sees them: JAX divides int32 in float32, int64 in float64, and either indexes a table."""
-    return (step.astype(jnp.int64), age.astype(jnp.int64)) if dtype == jnp.float64 else (step, age)
-
-
 def _as_scalars(tree: Any, dtype: Any, keep_units: bool = False) -> Any:
-    """Every leaf as a scalar of the dtype. On request a Python 0 or 1 stays an integer, for `_combine` to skip."""
+    """Every leaf as a scalar of the dtype; on request a 0 or 1 stays an integer, for `_combine` to skip."""
 
     def convert(x):
         return int(x) if keep_units and isinstance(x, int | float) and x in (0, 1) else jnp.asarray(x, dtype)
 
     return jax.tree.map(convert, tree)
-
-
-def _hyperparameter_dtype(params: Any) -> Any:
-    wide = any(jnp.finfo(jnp.result_type(p)).bits == 64 for p in jax.tree.leaves(params))
-    return jnp.dtype(jnp.float64 if wide else jnp.float32)
 
 
 def _buffer_dtype(param: Array, accumulator_dtype: Any) -> Any:
@@ -226,7 +216,7 @@ def _check_scalars(coefficients: Coefficients) -> None:
     for name, coefficient in coefficients._asdict().items():
         for leaf in jax.tree.leaves(coefficient):
             if jnp.shape(leaf):
+                shape = jnp.shape(leaf)
                 raise ValueError(
-                    f"the {name} of a rule must be a scalar, got shape {leaf.shape}: is a hyperparameter or the value of "
-                    "a schedule an array?"
+                    f"{name} of a rule must be a scalar, got shape {shape}: does a schedule return arrays?"
                 )

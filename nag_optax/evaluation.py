@@ -14,6 +14,7 @@ import optax
 from jax import Array
 
 from nag_optax.engine import AccelerateState, DirectionState
+from nag_optax.hyperparameters import Scalar, scalar_at
 
 
 def eval_params(
@@ -49,27 +50,16 @@ def eval_params(
     found = _find(state)
     if not found:
         raise ValueError(f"state holds no accelerated method of nag_optax, got {type(state).__name__}.")
-    directions = [isinstance(s, DirectionState) for s in found]
-    if any(directions) and learning_rate is None:
-        raise ValueError(
-            "state of scale_by_nag does not know the learning rate: pass learning_rate=, number or schedule."
-        )
-    if learning_rate is not None and not all(directions):
+    if learning_rate is not None and any(isinstance(s, AccelerateState) for s in found):
         raise ValueError("learning_rate is for states of scale_by_nag only; this method knows its own.")
 
     offsets = {}
-    for accelerated in found:
-        scale = 1.0
-        if isinstance(accelerated, DirectionState):
-            accelerated = accelerated.accelerated
-            last_step = jnp.maximum(_value(accelerated.step) - 1, 0)
-            scale = learning_rate(last_step) if callable(learning_rate) else learning_rate
+    for accelerated, scale in (_with_scale(s, learning_rate) for s in found):
         readout = scale * _readout(accelerated, output)
         for path, momentum in jax.tree_util.tree_leaves_with_path(accelerated.momentum):
             if path in offsets:
-                raise ValueError(
-                    f"two accelerated methods act on {jax.tree_util.keystr(path)}: the base iterate is ambiguous."
-                )
+                where = jax.tree_util.keystr(path)
+                raise ValueError(f"two accelerated methods act on {where}: the base iterate is ambiguous.")
             offsets[path] = readout, momentum
 
     def move(path, p):
@@ -91,6 +81,20 @@ def eval_params(
 def _find(state: Any) -> list[AccelerateState | DirectionState]:
     kinds = (AccelerateState, DirectionState)
     return [leaf for leaf in jax.tree.leaves(state, is_leaf=lambda s: isinstance(s, kinds)) if isinstance(leaf, kinds)]
+
+
+def _with_scale(
+    state: AccelerateState | DirectionState, learning_rate: optax.ScalarOrSchedule | None
+) -> tuple[AccelerateState, Scalar]:
+    """The accelerated state, and the unit of its readout: for a direction, the learning rate of its last update."""
+    if isinstance(state, AccelerateState):
+        return state, 1.0
+    if learning_rate is None:
+        raise ValueError(
+            "state of scale_by_nag does not know the learning rate: pass learning_rate=, number or schedule."
+        )
+    last_step = jnp.maximum(_value(state.accelerated.step) - 1, 0)
+    return state.accelerated, scalar_at(learning_rate, last_step)
 
 
 def _readout(state: AccelerateState, output: str) -> Array:

@@ -15,9 +15,8 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax import Array
-from jax.typing import ArrayLike
 
-from nag_optax.coefficients import scalar_at
+from nag_optax.hyperparameters import Scalar, scalar_at
 from nag_optax.validation import check_number
 
 
@@ -30,7 +29,7 @@ class Sequence(NamedTuple):
     """
 
     init: Callable[[], Any]
-    step: Callable[[Array, Any], tuple[ArrayLike, ArrayLike, Any]]
+    step: Callable[[Array, Any], tuple[Scalar, Scalar, Any]]
 
 
 Momentum = optax.ScalarOrSchedule | Sequence
@@ -133,7 +132,7 @@ def sutskever(max_momentum: float = 0.99) -> optax.Schedule:
     return schedule
 
 
-def strongly_convex(condition_number: ArrayLike) -> optax.Schedule:
+def strongly_convex(condition_number: Scalar) -> optax.Schedule:
     """Nesterov's constant momentum for a function with a known condition number L / mu ::
 
         momentum(k) = (sqrt(condition_number) - 1) / (sqrt(condition_number) + 1)
@@ -204,6 +203,6 @@ def tabulate(momentum: Momentum, steps: int) -> Array:
     return jax.lax.scan(body, carry, jnp.arange(steps))[1]
 
 
-def _as_float(count: ArrayLike) -> Array:
+def _as_float(count: Scalar) -> Array:
     """The count in JAX's default float dtype: JAX divides int32 in float32, which costs a float64 run eight digits."""
     return jnp.asarray(count, jnp.result_type(float))

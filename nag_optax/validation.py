@@ -24,8 +24,9 @@ def check_number(
         isinstance(value, int | float | np.number | np.ndarray) or hasattr(value, "dtype") or callable(value)
     ):
         raise TypeError(f"{name} must be a number or a schedule, got {value!r} of type {type(value).__name__}.")
-    if np.ndim(value) if isinstance(value, np.ndarray) else getattr(value, "ndim", 0):
-        raise ValueError(f"{name} must be a scalar, got an array of shape {value.shape}.")
+    shape = getattr(value, "shape", ())
+    if shape:
+        raise ValueError(f"{name} must be a scalar, got an array of shape {shape}.")
     if not isinstance(value, int | float | np.number | np.ndarray):
         return
     bounds = {"at least": at_least, "above": above, "below": below}

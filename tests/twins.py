@@ -51,7 +51,7 @@ def fista_momentum(steps):
     return betas
 
 
-def restarted_fista(gradient, start, step_length, steps, restart, value=None):
+def restarted_fista(gradient, start, step_length, steps, restart, value=lambda x: 0.0):
     """Algorithm 1 of O'Donoghue & Candes 2012 (q = 0, so beta as in FISTA) with their function or gradient scheme.
 
     On a restart after x_{k+1} the algorithm begins again from x_{k+1}: y_{k+1} = x_{k+1}, theta = 1. Returns xs and

@@ -23,8 +23,9 @@ from typing import Any
 
 import optax
 
-from nag_optax.coefficients import Coefficients, Rule, scalar_at
+from nag_optax.coefficients import Coefficients, Rule
 from nag_optax.engine import accelerate, as_direction
+from nag_optax.hyperparameters import scalar_at
 from nag_optax.methods.weight_decay import decoupled_weight_decay
 from nag_optax.schedules import Momentum, as_sequence
 from nag_optax.validation import check_choice, check_number

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from nag_optax.coefficients import scalar_at
+from nag_optax.hyperparameters import counter, hyperparameter_dtype, increment, scalar_at
 
 
 class WeightDecayState(NamedTuple):
@@ -41,9 +41,10 @@ def decoupled_weight_decay(
     def update(updates, state, params=None, **extra):
         if params is None:
             raise ValueError("weight_decay needs params: call update(gradients, state, params).")
-        factor = scalar_at(learning_rate, state.step) * scalar_at(weight_decay, state.step)
+        step = counter(state.step, hyperparameter_dtype(params))
+        factor = scalar_at(learning_rate, step) * scalar_at(weight_decay, step)
         updates = jax.tree.map(lambda u, p: (u - factor * p).astype(u.dtype), updates, params)
-        return updates, WeightDecayState(step=optax.safe_increment(state.step))
+        return updates, WeightDecayState(step=increment(state.step))
 
     transformation = optax.GradientTransformationExtraArgs(init, update)
     return transformation if mask is None else optax.masked(transformation, mask)

@@ -1,0 +1,36 @@
+"""The state of every transformation through an Orbax checkpoint, and training that goes on to the same bits."""
+
+import chex
+import jax
+import jax.numpy as jnp
+import optax
+import pytest
+from transformations import TRANSFORMATIONS
+
+ocp = pytest.importorskip("orbax.checkpoint")
+
+
+@pytest.mark.parametrize("name", TRANSFORMATIONS)
+def test_training_continues_from_a_checkpoint_to_the_same_bits(name, tmp_path):
+    factory, arguments = TRANSFORMATIONS[name]
+    tx, start = factory(**arguments), {"w": jnp.ones((2, 3)), "b": jnp.asarray(2.0)}
+
+    @jax.jit
+    def step(carry):
+        params, state = carry
+        updates, state = tx.update(params, state, params, value=optax.tree.norm(params))
+        return optax.apply_updates(params, updates), state
+
+    def advance(carry):
+        for _ in range(3):
+            carry = step(carry)
+        return carry
+
+    halfway = advance((start, tx.init(start)))
+    with ocp.StandardCheckpointer() as checkpointer:
+        checkpointer.save(tmp_path / "checkpoint", halfway)
+        checkpointer.wait_until_finished()
+        template = jax.tree.map(ocp.utils.to_shape_dtype_struct, (start, tx.init(start)))
+        restored = checkpointer.restore(tmp_path / "checkpoint", template)
+    assert jax.tree.structure(restored) == jax.tree.structure(halfway)
+    chex.assert_trees_all_equal(advance(restored), advance(halfway))

@@ -1,0 +1,86 @@
+"""The momentum sequences, against their formulas in plain Python."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from nag_optax import nag, schedules
+from nag_optax.schedules import Sequence, as_sequence, tabulate
+
+STEPS = 1200
+
+
+def t_k(k):
+    t = 1.0
+    for _ in range(k):
+        t = (1 + math.sqrt(1 + 4 * t * t)) / 2
+    return t
+
+
+FORMULAS = {
+    "nesterov": (schedules.nesterov(), lambda k: (t_k(k - 1) - 1) / t_k(k) if k else 0.0),
+    "polynomial(2)": (schedules.polynomial(), lambda k: max(k - 1, 0) / (k + 2)),
+    "polynomial(4)": (schedules.polynomial(4), lambda k: max(k - 1, 0) / (k + 4)),
+    "sutskever(0.9)": (schedules.sutskever(0.9), lambda k: min(1 - 2 ** (-1 - math.log2(k // 250 + 1)), 0.9)),
+    "strongly_convex(100)": (schedules.strongly_convex(100), lambda k: 9 / 11),
+    "dozat(0.9)": (schedules.dozat(0.9), lambda k: 0.9 * (1 - 0.5 * 0.96 ** (0.004 * k))),
+}
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_sequence_is_its_formula_in_float64(name, float64):
+    sequence, formula = FORMULAS[name]
+    where = [0, 1, 2, 3, 10, 249, 250, 251, 700, STEPS - 1]
+    np.testing.assert_allclose(tabulate(sequence, STEPS)[np.array(where)], [formula(k) for k in where], rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_sequence_stays_in_range_and_yields_its_own_next_value(name):
+    sequence = as_sequence(FORMULAS[name][0])
+    values = tabulate(sequence, STEPS)
+    assert jnp.all((values >= 0) & (values < 1))
+    carry = sequence.init()
+    for k in range(5):
+        now, following, carry = sequence.step(jnp.asarray(k), carry)
+        np.testing.assert_allclose([now, following], values[k : k + 2], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", [name for name in FORMULAS if name != "nesterov"])
+def test_closed_forms_are_plain_optax_schedules(name):
+    schedule, formula = FORMULAS[name]
+    joined = optax.join_schedules([optax.constant_schedule(0.5), schedule], [10])
+    assert float(joined(9)) == 0.5
+    assert float(jax.jit(joined)(30)) == pytest.approx(formula(20), rel=1e-6)
+
+
+def test_strongly_convex_takes_a_traced_condition_number():
+    assert float(jax.jit(lambda kappa: schedules.strongly_convex(kappa)(0))(100.0)) == pytest.approx(9 / 11)
+
+
+def test_a_constant_is_a_sequence():
+    assert isinstance(as_sequence(0.9), Sequence)
+    np.testing.assert_allclose(tabulate(0.9, 3), 0.9)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: schedules.polynomial(0), "a must be finite, above 0"),
+        (lambda: schedules.sutskever(1.0), "max_momentum"),
+        (lambda: schedules.strongly_convex(0.5), "condition_number must be finite, at least 1"),
+        (lambda: schedules.dozat(1.0), "b1"),
+        (lambda: schedules.dozat(0.9, decay=-1), "decay"),
+    ],
+)
+def test_bad_arguments_are_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_a_sequence_class_instead_of_an_instance_is_refused():
+    with pytest.raises(TypeError, match="momentum must be a number"):
+        nag(0.1, momentum="nesterov")  # pyright: ignore[reportArgumentType]
