@@ -215,8 +215,5 @@ def _check_inexact(params: Any) -> None:
 def _check_scalars(coefficients: Coefficients) -> None:
     for name, coefficient in coefficients._asdict().items():
         for leaf in jax.tree.leaves(coefficient):
-            if jnp.shape(leaf):
-                shape = jnp.shape(leaf)
-                raise ValueError(
-                    f"{name} of a rule must be a scalar, got shape {shape}: does a schedule return arrays?"
-                )
+            if leaf.shape:
+                raise ValueError(f"{name} of a rule must be a scalar, got shape {leaf.shape}: a schedule's value?")

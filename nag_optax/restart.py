@@ -12,12 +12,12 @@ tests, with x the base iterate and y the params ::
 None needs an array that the engine does not hold. The move of the base iterate is a combination of the buffer before
 the update and the gradient ::
 
-    x_{k+1} - x_k = -(p m_k + q g_k),   p = (lead - readout_{k+1}) decay + readout_k,   q = (lead - readout_{k+1}) gain
-    + step
+    x_{k+1} - x_k = -(p m_k + q g_k)
+    p = (lead - readout_{k+1}) decay + readout_k
+    q = (lead - readout_{k+1}) gain + step
 
-so <g, m>, |g|^2 and |m|^2 decide, and q is the length of the plain step: the one that the method takes with an empty
-buffer, onto its base iterate. A restart is that step with an empty buffer left behind: five other scalars, and no array
-is touched twice.
+and q is the length of the plain step: the one that the method takes with an empty buffer, onto its base iterate. A
+restart is that step with an empty buffer left behind: five other scalars, chosen before any array is touched.
 """
 
 from collections.abc import Callable
@@ -82,10 +82,8 @@ class RestartTest(NamedTuple):
 
 def gradient_test(evidence: Evidence) -> Verdict:
     """Restarts when the base iterate is about to move uphill."""
-    along_momentum, along_gradient = _move(evidence.coefficients, evidence.readout)
-    descent = along_momentum * _inner(evidence.gradients, evidence.momentum) + along_gradient * _inner(
-        evidence.gradients, evidence.gradients
-    )
+    p, q = _move(evidence.coefficients, evidence.readout)
+    descent = _sum(lambda g, m: (g.conj() * (p * m + q * g)).real, evidence.gradients, evidence.momentum)
     restart = descent < 0
     return Verdict(_plain_if(restart, evidence.coefficients), restart, evidence.reference)
 
@@ -112,8 +110,7 @@ def speed_test(evidence: Evidence) -> Verdict:
     just_restarted = (evidence.age == 0) & (evidence.step > 0)
     coefficients = _plain_if(just_restarted, evidence.coefficients)
     p, q = _move(coefficients, evidence.readout)
-    g, m = evidence.gradients, evidence.momentum
-    speed = p**2 * _inner(m, m) + 2 * p * q * _inner(g, m) + q**2 * _inner(g, g)
+    speed = _sum(lambda g, m: jnp.abs(p * m + q * g) ** 2, evidence.gradients, evidence.momentum)
     restart = (speed < evidence.reference) & (evidence.age + 1 >= SPEED_TEST_FROM)
     return Verdict(coefficients, restart, speed)
 
@@ -131,10 +128,15 @@ def _move(c: Coefficients, readout: Array) -> tuple[Any, Any]:
 
 
 def _plain_if(condition: Array, c: Coefficients) -> Coefficients:
-    """Where the condition holds, the plain step, which leaves an empty buffer."""
+    """Where the condition holds, the plain step, which leaves an empty buffer.
+
+    A ``cond``, because XLA's CPU backend copies the scalars of a ``where``, and the sums that they come from, into the
+    loop of every parameter: with 200 of them it compiles for a minute.
+    """
     _, plain_step = _move(c, jnp.zeros(()))
     plain = c._replace(decay=0, gain=0, step=plain_step)
-    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), plain, c)
+    plain, c = (jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(float)), k) for k in (plain, c))
+    return jax.lax.cond(condition, lambda: plain, lambda: c)
 
 
 def _next_base_iterate(evidence: Evidence) -> Any:
@@ -152,10 +154,10 @@ def _next_base_iterate(evidence: Evidence) -> Any:
     )
 
 
-def _inner(a: Any, b: Any) -> Array:
-    """<a, b> over all leaves. A sum of products, which keeps every sharding; ``vdot`` refuses some."""
+def _sum(function: Callable[..., Array], *trees: Any) -> Array:
+    """The sum of a function of leaves, in float32 or better. Sums keep every sharding; ``vdot`` refuses some."""
 
-    def products(x, y):
-        return jnp.sum((jnp.conj(x).astype(jnp.result_type(x, jnp.float32)) * y).real)
+    def total(*leaves):
+        return jnp.sum(function(*(x.astype(jnp.result_type(x, jnp.float32)) for x in leaves)))
 
-    return sum(jax.tree.leaves(jax.tree.map(products, a, b)), jnp.zeros(()))
+    return sum(jax.tree.leaves(jax.tree.map(total, *trees)), jnp.zeros(()))
