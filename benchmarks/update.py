@@ -3,13 +3,14 @@
     python -m benchmarks.update
 
 Two questions: does the engine trace and compile a model of 1,000 parameters as fast, and does the jitted, donated
-training step on 25 million float32 parameters run as fast? The two libraries take turns, and medians are compared, so
-that a machine whose speed drifts is fair to both. The result is printed as a Markdown table and, with ``--out``,
-written to a file.
+training step on 25 million float32 parameters run as fast? A method and its peer take turns, and the median of
+the ratios is reported, so that a machine whose speed drifts is fair to both. The result is printed as a Markdown table
+and, with ``--out``, written to a file.
 """
 
 import argparse
 import datetime
+import os
 import platform
 import shlex
 import statistics
@@ -49,10 +50,17 @@ def training_step(tx):
     return step
 
 
-def take_turns(timers, repetitions):
-    """Runs each timer once per round and returns the median seconds of each, in their order."""
-    rounds = [[timer() for timer in timers] for _ in range(repetitions)]
-    return [statistics.median(column) for column in zip(*rounds, strict=True)]
+def against_peer(timer, peer_timer, rounds):
+    """Median seconds of a timer, and median of its ratio to a peer that runs right before or right after it."""
+    pairs = []
+    for turn in range(rounds):
+        if turn % 2:
+            mine, its = timer(), peer_timer()
+        else:
+            its, mine = peer_timer(), timer()
+        pairs.append((mine, mine / its))
+    seconds, ratios = zip(*pairs, strict=True)
+    return statistics.median(seconds), statistics.median(ratios)
 
 
 def compile_timer(make, leaves):
@@ -74,10 +82,10 @@ def step_timer(make, parameters, steps):
     """A function that measures the seconds of one jitted, donated step, averaged over ``steps``."""
     tx = make()
     step = jax.jit(training_step(tx), donate_argnums=(0, 1))
-    gradients = {"w": jnp.full((parameters,), 1e-3)}
 
     def timer():
-        params = {"w": jnp.ones((parameters,))}
+        # Fresh arrays every time: where they lie in memory changes a step by several percent.
+        params, gradients = {"w": jnp.ones((parameters,))}, {"w": jnp.full((parameters,), 1e-3)}
         carry = step(params, tx.init(params), gradients)
         jax.block_until_ready(carry)
         start = time.perf_counter()
@@ -89,26 +97,28 @@ def step_timer(make, parameters, steps):
     return timer
 
 
-def measure(leaves, parameters, repetitions, steps):
+def measure(leaves, parameters, compile_rounds, step_rounds, steps):
     """Rows of (method, seconds to compile, its ratio, seconds a step, its ratio)."""
-    compile_seconds = take_turns([compile_timer(make, leaves) for make in METHODS.values()], repetitions)
-    step_seconds = take_turns([step_timer(make, parameters, steps) for make in METHODS.values()], repetitions)
-    return [
-        (name, c, c / compile_seconds[0], s, s / step_seconds[0])
-        for name, c, s in zip(METHODS, compile_seconds, step_seconds, strict=True)
-    ]
+    for name, make in METHODS.items():
+        yield (
+            name,
+            *against_peer(compile_timer(make, leaves), compile_timer(METHODS[PEER], leaves), compile_rounds),
+            *against_peer(
+                step_timer(make, parameters, steps), step_timer(METHODS[PEER], parameters, steps), step_rounds
+            ),
+        )
 
 
 def report(rows, leaves, parameters):
     """The table, and what it was measured on."""
     packages = ", ".join(f"{name} {version(name)}" for name in ("nag_optax", "jax", "optax"))
     device = jax.devices()[0]
+    machine = f"{device.device_kind} ({device.platform}, {platform.machine()}, {os.cpu_count()} cores)"
     lines = [
         f"# One update against `{PEER}`",
         "",
-        f"{datetime.date.today()}, {device.device_kind} ({device.platform}, {platform.processor() or platform.machine()}, "
-        f"{len(jax.devices())} device), Python {platform.python_version()}, {packages}.",
-        f"Command: `python -m benchmarks.update {shlex.join(sys.argv[1:])}`".rstrip(" `") + "`",
+        f"{datetime.date.today()}, {machine}, Python {platform.python_version()}, {packages}.",
+        f"Command: `{shlex.join(['python', '-m', 'benchmarks.update', *sys.argv[1:]])}`",
         "",
         f"| method | trace and compile, {leaves:,} leaves | ratio | step, {parameters:,} float32 | ratio | GB/s |",
         "|---|---|---|---|---|---|",
@@ -122,19 +132,21 @@ def report(rows, leaves, parameters):
 def main():
     """Measures, prints, writes."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument(
-        "--leaves", type=int, default=1000, help="leaves of the compile benchmark (default: %(default)s)"
-    )
-    parser.add_argument("--parameters", type=int, default=25_000_000, help="size of the step (default: %(default)s)")
-    parser.add_argument(
-        "--repetitions", type=int, default=7, help="rounds, of which the median is taken (default: %(default)s)"
-    )
-    parser.add_argument("--steps", type=int, default=10, help="steps of a round (default: %(default)s)")
+    for name, default, meaning in (
+        ("leaves", 1000, "of the model that is compiled"),
+        ("parameters", 25_000_000, "of the model that is stepped"),
+        ("compile-rounds", 5, "to take the median of"),
+        ("step-rounds", 61, "to take the median of"),
+        ("steps", 5, "in each round"),
+    ):
+        parser.add_argument(f"--{name}", type=int, default=default, help=f"{meaning} (default: {default})")
     parser.add_argument("--out", type=Path, help="Markdown file to write; it must not exist")
     arguments = parser.parse_args()
     if arguments.out and arguments.out.exists():
         parser.error(f"--out: {arguments.out} exists and is not overwritten")
-    rows = measure(arguments.leaves, arguments.parameters, arguments.repetitions, arguments.steps)
+    rows = measure(
+        arguments.leaves, arguments.parameters, arguments.compile_rounds, arguments.step_rounds, arguments.steps
+    )
     table = report(rows, arguments.leaves, arguments.parameters)
     print(table)
     if arguments.out:

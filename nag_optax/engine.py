@@ -117,18 +117,8 @@ def accelerate(
         age, reference = increment(state.age), state.reference
 
         if test:
-            evidence = Evidence(
-                coefficients,
-                state.readout,
-                state.step,
-                state.age,
-                state.reference,
-                state.momentum,
-                gradients,
-                params,
-                extra,
-            )
-            coefficients, restart_now, reference = test.judge(evidence)
+            verdict = test.judge(Evidence(coefficients, state, gradients, params, extra))
+            coefficients, restart_now, reference = verdict
             age = jnp.where(restart_now, 0, age)
             carry = jax.tree.map(lambda a, b: jnp.where(restart_now, a, b), _as_scalars(rule.init(), dtype), carry)
 

@@ -38,22 +38,14 @@ class Evidence(NamedTuple):
 
     Attributes:
       coefficients: the update that the rule proposes.
-      readout: of the update before; ``params + readout * momentum`` is the base iterate x_k.
-      step: updates so far.
-      age: updates since the last restart.
-      reference: the scalar that this test kept from the update before.
-      momentum: the buffer.
+      state: the `nag_optax.AccelerateState` so far, with the reference that this test kept.
       gradients: at params.
       params: where the gradient was taken, or None.
       extra: the keyword arguments of ``update``.
     """
 
     coefficients: Coefficients
-    readout: Array
-    step: Array
-    age: Array
-    reference: Array
-    momentum: Any
+    state: Any
     gradients: Any
     params: Any
     extra: dict[str, Any]
@@ -82,10 +74,10 @@ class RestartTest(NamedTuple):
 
 def gradient_test(evidence: Evidence) -> Verdict:
     """Restarts when the base iterate is about to move uphill."""
-    p, q = _move(evidence.coefficients, evidence.readout)
-    descent = _sum(lambda g, m: (g.conj() * (p * m + q * g)).real, evidence.gradients, evidence.momentum)
+    p, q = _move(evidence.coefficients, evidence.state.readout)
+    descent = _sum(lambda g, m: (g.conj() * (p * m + q * g)).real, evidence.gradients, evidence.state.momentum)
     restart = descent < 0
-    return Verdict(_plain_if(restart, evidence.coefficients), restart, evidence.reference)
+    return Verdict(_plain_if(restart, evidence.coefficients), restart, evidence.state.reference)
 
 
 def value_test(evidence: Evidence) -> Verdict:
@@ -99,19 +91,19 @@ def value_test(evidence: Evidence) -> Verdict:
         value = value_fn(_next_base_iterate(evidence))
     if value is None:
         raise ValueError("restart='value' needs update(..., value=loss at params) or update(..., value_fn=loss).")
-    value = jnp.asarray(value, evidence.reference.dtype)
-    restart = value > evidence.reference
-    reference = jnp.where(jnp.isnan(value), evidence.reference, value)
+    value = jnp.asarray(value, evidence.state.reference.dtype)
+    restart = value > evidence.state.reference
+    reference = jnp.where(jnp.isnan(value), evidence.state.reference, value)
     return Verdict(_plain_if(restart, evidence.coefficients), restart, reference)
 
 
 def speed_test(evidence: Evidence) -> Verdict:
     """Restarts when the base iterate slows down; the update after that is the plain step, as published."""
-    just_restarted = (evidence.age == 0) & (evidence.step > 0)
+    just_restarted = (evidence.state.age == 0) & (evidence.state.step > 0)
     coefficients = _plain_if(just_restarted, evidence.coefficients)
-    p, q = _move(coefficients, evidence.readout)
-    speed = _sum(lambda g, m: jnp.abs(p * m + q * g) ** 2, evidence.gradients, evidence.momentum)
-    restart = (speed < evidence.reference) & (evidence.age + 1 >= SPEED_TEST_FROM)
+    p, q = _move(coefficients, evidence.state.readout)
+    speed = _sum(lambda g, m: jnp.abs(p * m + q * g) ** 2, evidence.gradients, evidence.state.momentum)
+    restart = (speed < evidence.state.reference) & (evidence.state.age + 1 >= SPEED_TEST_FROM)
     return Verdict(coefficients, restart, speed)
 
 
@@ -145,11 +137,11 @@ def _next_base_iterate(evidence: Evidence) -> Any:
             "restart='value' with value_fn= needs params: call update(gradients, state, params, value_fn=...)."
         )
     c = evidence.coefficients
-    overhang, (_, plain_step) = (c.lead - c.readout) * c.decay, _move(c, evidence.readout)
+    overhang, (_, plain_step) = (c.lead - c.readout) * c.decay, _move(c, evidence.state.readout)
     return jax.tree.map(
         lambda p, m, g: (p - overhang * m - plain_step * g).astype(p.dtype),
         evidence.params,
-        evidence.momentum,
+        evidence.state.momentum,
         evidence.gradients,
     )
 

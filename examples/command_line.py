@@ -1,0 +1,59 @@
+"""Command lines that say in one line what to change."""
+
+import argparse
+import math
+from collections.abc import Callable
+from operator import ge, gt, le, lt
+
+
+class UsageError(Exception):
+    """What the user should change; a program prints it and ends with code 2."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that raises `UsageError`, and whose namespace holds only what was given: to resume a run, one has to
+    tell an option from a default.
+    """
+
+    def __init__(self, description: str | None):
+        super().__init__(
+            description=description,
+            argument_default=argparse.SUPPRESS,
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+
+    def error(self, message):
+        """Replaces argparse's own usage text and exit."""
+        raise UsageError(message)
+
+
+def number(
+    kind: type[int] | type[float],
+    *,
+    at_least: float | None = None,
+    above: float | None = None,
+    at_most: float | None = None,
+    below: float | None = None,
+) -> Callable[[str], float]:
+    """An argparse type: a finite number in a range."""
+    comparisons = [("at least", ge, at_least), ("above", gt, above), ("at most", le, at_most), ("below", lt, below)]
+    tests = [test for test in comparisons if test[2] is not None]
+    limits = " and ".join(f"{words} {limit}" for words, _, limit in tests)
+    noun = "an integer" if kind is int else "a finite number"
+
+    def parse(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = math.nan
+        if not (math.isfinite(value) and all(holds(value, limit) for _, holds, limit in tests)):
+            raise argparse.ArgumentTypeError(f"must be {noun} {limits}, got {text}")
+        return value
+
+    return parse
+
+
+def flag(name: str) -> str:
+    """An option as it is typed."""
+    return f"--{name.replace('_', '-')}"

@@ -1,0 +1,136 @@
+"""The folder of a run: its configuration, and what may change when it is resumed.
+
+Files are replaced as a whole, so that a run may be killed at any moment: a reader, or the run when it is resumed, finds
+the old file or the new one.
+"""
+
+import itertools
+import json
+import os
+from argparse import Namespace
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+from command_line import Parser, UsageError, flag
+
+CONFIG = "config.json"
+Options = dict[str, Any]
+
+
+class Run(NamedTuple):
+    """A run with its folder and all its options."""
+
+    folder: Path
+    options: Namespace
+    resumed: bool
+
+
+def add_arguments(parser: Parser, kind: str) -> None:
+    """Adds --out and --resume."""
+    parser.add_argument("--out", type=Path, help=f"new or empty folder; default: the next runs/{kind}-001, -002, ...")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="continue the run in --out; its options are those that it began with, but --epochs may grow",
+    )
+
+
+def open_run(kind: str, arguments: list[str] | None, parser: Parser, complete: Callable[[Options], Options]) -> Run:
+    """Begins a run, or finds the one to resume. Nothing is created or changed before everything is checked.
+
+    Args:
+      kind: names the folder; a run of another kind is not resumed.
+      arguments: the command line; None is the one of this process.
+      parser: parses it into what was given.
+      complete: turns the options that were given into all options, or raises a `UsageError`.
+    """
+    given = vars(parser.parse_args(arguments))
+    out, resume = given.pop("out", None), given.pop("resume", False)
+    if not resume:
+        options = complete(given)
+        folder = _create(out, kind)
+        _write_config(folder, {"kind": kind, "options": options, "environment": _environment()})
+        return Run(folder, Namespace(**options), resumed=False)
+    if out is None:
+        raise UsageError("argument --resume: needs --out, the folder of the run")
+    config = _read_config(out, kind, parser, complete)
+    options = complete(_merge(config["options"], given, out))
+    if options != config["options"]:
+        _write_config(out, {**config, "options": options})
+    if config["environment"] != _environment():
+        print(f"Note: this run began on {config['environment']}; on {_environment()} the last digits may differ.")
+    return Run(out, Namespace(**options), resumed=True)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replaces the whole file at once."""
+    temporary = _temporary(path)
+    temporary.write_bytes(content)
+    os.replace(temporary, path)
+
+
+def _create(out: Path | None, kind: str) -> Path:
+    try:
+        if out is None:
+            return _next_free(Path("runs"), kind)
+        out.mkdir(parents=True, exist_ok=True)
+        # A run that was killed while it wrote its first file has left nothing but this one.
+        if {path.name for path in out.iterdir()} - {_temporary(out / CONFIG).name}:
+            raise UsageError(f"{out} is not empty: choose another --out, or add --resume to continue the run in it")
+    except OSError as error:
+        raise UsageError(f"cannot create {error.filename}: {error.strerror}") from None
+    return out
+
+
+def _next_free(runs: Path, kind: str) -> Path:
+    runs.mkdir(exist_ok=True)
+    for n in itertools.count(1):
+        folder = runs / f"{kind}-{n:03}"
+        try:
+            folder.mkdir()
+        except FileExistsError:  # even if another process was faster by a microsecond
+            continue
+        return folder
+    raise AssertionError("unreachable: count never ends")
+
+
+def _write_config(folder: Path, config: Mapping[str, Any]) -> None:
+    write_atomically(folder / CONFIG, json.dumps(config, indent=2).encode() + b"\n")
+
+
+def _read_config(folder: Path, kind: str, parser: Parser, complete: Callable[[Options], Options]) -> dict[str, Any]:
+    """The configuration, checked as strictly as a command line: the file may be anybody's."""
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is not a folder: there is no run to resume")
+    try:
+        config = json.loads((folder / CONFIG).read_bytes())
+    except OSError as error:
+        raise UsageError(f"{folder} is not a {kind} run: {CONFIG}: {error.strerror}") from None
+    except ValueError:
+        raise UsageError(f"{folder} is not a {kind} run: {CONFIG} is not JSON") from None
+    match config:
+        case {"kind": found, "options": dict(options), "environment": dict()} if found == kind:
+            stored = vars(parser.parse_args([f"{flag(name)}={value}" for name, value in options.items()]))
+            if stored == options == complete(stored):
+                return config
+    raise UsageError(f"{folder} is not a {kind} run: {CONFIG} is not one that it wrote")
+
+
+def _merge(stored: Options, given: Options, folder: Path) -> Options:
+    """The options of a resumed run: the stored ones, except that --epochs may grow."""
+    for name, value in given.items():
+        was = stored.get(name, "no such option")
+        if value != was and not (name == "epochs" and value > was):
+            raise UsageError(f"argument {flag(name)}: {value} contradicts the run in {folder}, which has {was}")
+    return {**stored, **given}
+
+
+def _environment() -> dict[str, Any]:
+    """What the last digits of a result depend on, besides the options."""
+    return {"jax": jax.__version__, "platform": jax.default_backend(), "devices": jax.local_device_count()}
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(path.name + ".tmp")

@@ -1,0 +1,167 @@
+"""Trains a small CNN on scikit-learn's digits with Flax, `nag_optax.nag` and all local devices.
+
+    python examples/train_cnn.py
+    python examples/train_cnn.py --optimizer adam --out runs/adam
+    python examples/train_cnn.py --out runs/adam --resume --epochs 60
+
+The first line takes less than a minute on two CPU cores and reaches 98 % test accuracy. What is special about Nesterov
+acceleration is two lines long. One makes the optimizer, which works like any other of Optax ::
+
+    tx = nag(learning_rate, momentum=0.9)
+
+The other finds the base iterate, a better point to evaluate than the lookahead point that is trained ::
+
+    eval_params(state.opt_state, state.params)
+
+A run may be killed at any moment. ``--resume`` continues to the bits of a run that was never interrupted; on a GPU,
+this needs ``XLA_FLAGS=--xla_gpu_deterministic_ops=true``.
+"""
+
+import shlex
+import sys
+from functools import partial
+
+import data_parallel
+import digits
+import flax.linen as nn
+import history
+import jax
+import jax.numpy as jnp
+import optax
+import optimizers
+import run_folder
+from command_line import Parser, UsageError, number
+from epochs import run_epochs
+from flax.training.train_state import TrainState
+from jax import Array
+from run_folder import Run
+
+from nag_optax import eval_params
+
+LEARNING_RATES = {
+    "nag": 0.02,
+    "gd": 0.1,
+    "momentum": 0.02,
+    "optax-nesterov": 0.02,
+    "adagrad": 0.02,
+    "adadelta": 1.0,
+    "adam": 0.002,
+}
+DEFAULTS = {"epochs": 30, "batch_size": 64, "seed": 0}
+
+
+class CNN(nn.Module):
+    """Three convolutions and a dense layer: images [N, 8, 8, 1] to logits [N, 10]."""
+
+    @nn.compact
+    def __call__(self, images):
+        """Returns the logits."""
+        x = (images - 0.3) / 0.4  # mean and standard deviation of the pixels
+        x = nn.relu(nn.Conv(32, (3, 3))(x))
+        x = nn.relu(nn.Conv(32, (3, 3))(x))
+        x = nn.max_pool(x, (2, 2), (2, 2))
+        x = nn.relu(nn.Conv(64, (3, 3))(x))
+        x = nn.max_pool(x, (2, 2), (2, 2))
+        return nn.Dense(10)(x.reshape(len(x), -1))
+
+
+def loss_and_accuracy(params, images, labels):
+    """Mean cross-entropy and accuracy of a batch."""
+    logits = CNN().apply({"params": params}, images)
+    loss = optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
+    return loss, (logits.argmax(axis=-1) == labels).mean()
+
+
+def create_state(key: Array, tx: optax.GradientTransformation) -> TrainState:
+    """Random parameters and the state of an optimizer, such as ``nag(0.02, momentum=0.9)``."""
+    params = jax.jit(CNN().init)(key, jnp.zeros((1, 8, 8, 1)))["params"]
+    return TrainState.create(apply_fn=CNN().apply, params=params, tx=tx)
+
+
+@partial(jax.jit, donate_argnames="state")
+def train_step(state: TrainState, key: Array, images: Array, labels: Array):
+    """One step of training on randomly shifted images: the new state, and loss and accuracy before the step."""
+    images = digits.random_shift(jax.random.fold_in(key, state.step), images)
+    metrics, gradients = jax.value_and_grad(loss_and_accuracy, has_aux=True)(state.params, images, labels)
+    return state.apply_gradients(grads=gradients), metrics
+
+
+evaluate = jax.jit(loss_and_accuracy)
+
+
+def test_row(state: TrainState, data: digits.Digits, has_base_iterate: bool) -> history.Row:
+    """Test loss and accuracy at the parameters, and at the base iterate if the optimizer has one."""
+    points = {"test": state.params}
+    if has_base_iterate:
+        points["base"] = eval_params(state.opt_state, state.params)
+    row = dict.fromkeys(("test_loss", "test_accuracy", "base_loss", "base_accuracy"))
+    for name, params in points.items():
+        loss, accuracy = evaluate(params, data.test_images, data.test_labels)
+        row |= {f"{name}_loss": float(loss), f"{name}_accuracy": float(accuracy)}
+    return row
+
+
+def train(run: Run) -> None:
+    """Trains on all devices, and prints what came out of it."""
+    options = run.options
+    title = f"digits: {optimizers.describe(options)}, batches of {options.batch_size}, seed {options.seed}"
+    print(f"{title}, on {data_parallel.describe()}", flush=True)
+    data = digits.load()
+    replicated, split = data_parallel.shardings()
+    init_key, shift_key = jax.random.split(jax.random.key(options.seed))
+    state = jax.device_put(create_state(init_key, optimizers.build(options)), replicated)
+    has_base_iterate = optimizers.OPTIMIZERS[options.optimizer].has_base_iterate
+
+    last = run_epochs(
+        run,
+        state,
+        batches=lambda epoch: digits.batches(data, options.seed, epoch, options.batch_size),
+        step=lambda state, batch: train_step(state, shift_key, *jax.device_put(batch, split)),
+        test=lambda state: test_row(state, data, has_base_iterate),
+        steps_per_epoch=digits.TRAIN_SIZE // options.batch_size,
+        title=title,
+    )
+    print(history.summary(last))
+    print(f"Wrote {run.folder}: {', '.join(sorted(path.name for path in run.folder.iterdir()))}")
+
+
+def make_parser() -> Parser:
+    """The options, without defaults: `complete` adds them."""
+    parser = Parser(__doc__)
+    optimizers.add_arguments(parser, LEARNING_RATES)
+    parser.add_argument("--epochs", type=number(int, at_least=1), help=f"default: {DEFAULTS['epochs']}")
+    batch_size = number(int, at_least=1, at_most=digits.TRAIN_SIZE)
+    parser.add_argument("--batch-size", type=batch_size, help=f"over all devices; default: {DEFAULTS['batch_size']}")
+    seed = number(int, at_least=0, at_most=2**32 - 1)
+    parser.add_argument("--seed", type=seed, help=f"of all random choices; default: {DEFAULTS['seed']}")
+    run_folder.add_arguments(parser, "cnn")
+    return parser
+
+
+def complete(given: run_folder.Options) -> run_folder.Options:
+    """All options, of those that were given."""
+    options = optimizers.complete(given, LEARNING_RATES) | {name: given.get(name, DEFAULTS[name]) for name in DEFAULTS}
+    data_parallel.check_batch_size(options["batch_size"])
+    return options
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command line."""
+    parser = make_parser()
+    try:
+        run = run_folder.open_run("cnn", arguments, parser, complete)
+    except UsageError as error:
+        parser.exit(2, f"{parser.prog}: error: {error}\n")
+    try:
+        train(run)
+    except FloatingPointError as error:
+        parser.exit(
+            1, f"{parser.prog}: {error}: try a --learning-rate below {run.options.learning_rate:g} in a new folder\n"
+        )
+    except KeyboardInterrupt:
+        command = shlex.join(["python", sys.argv[0], "--out", str(run.folder), "--resume"])
+        parser.exit(130, f"\nInterrupted. To continue: {command}\n")
+
+
+if __name__ == "__main__":
+    main()
