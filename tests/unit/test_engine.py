@@ -18,7 +18,7 @@ trees = st.recursive(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(params=trees, accumulator_dtype=st.sampled_from([None, "bfloat16", "float32"]), wide_gradients=st.booleans())
 def test_any_pytree_keeps_its_shapes_dtypes_and_structure(params, accumulator_dtype, wide_gradients):
     tx = nag(0.1, accumulator_dtype=accumulator_dtype)
