@@ -3,14 +3,15 @@
 import csv
 import io
 from pathlib import Path
+from typing import Any
 
 from run_folder import write_atomically
 
-Row = dict[str, float | None]
+Row = dict[str, Any]
 CURVES = {
-    "train": ("training", "tab:gray"),
-    "test": ("test, at the parameters", "tab:blue"),
-    "base": ("test, at the base iterate", "tab:orange"),
+    "train": {"label": "training", "color": "tab:gray"},
+    "test": {"label": "test, at the parameters", "color": "tab:blue", "marker": "o"},
+    "base": {"label": "test, at the base iterate", "color": "tab:orange", "marker": ".", "linestyle": "--"},
 }
 
 
@@ -33,10 +34,10 @@ def draw(path: Path, history: list[Row], title: str) -> None:
     left, right = figure.subplots(1, 2)
     epochs = [row["epoch"] for row in history]
     for panel, quantity, unit in ((left, "loss", 1), (right, "accuracy", 100)):
-        for prefix, (label, color) in CURVES.items():
-            values = [row.get(f"{prefix}_{quantity}") for row in history]
-            if None not in values:
-                panel.plot(epochs, [unit * value for value in values], label=label, color=color, marker=".")
+        for prefix, style in CURVES.items():
+            values = [unit * value for row in history if (value := row.get(f"{prefix}_{quantity}")) is not None]
+            if values:
+                panel.plot(epochs, values, **style)
         panel.set_xlabel("epoch")
         panel.xaxis.get_major_locator().set_params(integer=True)
         panel.grid(alpha=0.3)

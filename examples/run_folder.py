@@ -50,9 +50,8 @@ def open_run(kind: str, arguments: list[str] | None, parser: Parser, complete: C
     out, resume = given.pop("out", None), given.pop("resume", False)
     if not resume:
         options = complete(given)
-        folder = _create(out, kind)
-        _write_config(folder, {"kind": kind, "options": options, "environment": _environment()})
-        return Run(folder, Namespace(**options), resumed=False)
+        config = {"kind": kind, "options": options, "environment": _environment()}
+        return Run(_create(out, kind, config), Namespace(**options), resumed=False)
     if out is None:
         raise UsageError("argument --resume: needs --out, the folder of the run")
     config = _read_config(out, kind, parser, complete)
@@ -60,7 +59,8 @@ def open_run(kind: str, arguments: list[str] | None, parser: Parser, complete: C
     if options != config["options"]:
         _write_config(out, {**config, "options": options})
     if config["environment"] != _environment():
-        print(f"Note: this run began on {config['environment']}; on {_environment()} the last digits may differ.")
+        then, now = (", ".join(f"{k} {v}" for k, v in e.items()) for e in (config["environment"], _environment()))
+        print(f"The run began with {then}. With {now}, the last digits may differ.")
     return Run(out, Namespace(**options), resumed=True)
 
 
@@ -71,16 +71,17 @@ def write_atomically(path: Path, content: bytes) -> None:
     os.replace(temporary, path)
 
 
-def _create(out: Path | None, kind: str) -> Path:
+def _create(out: Path | None, kind: str, config: Mapping[str, Any]) -> Path:
     try:
         if out is None:
-            return _next_free(Path("runs"), kind)
+            out = _next_free(Path("runs"), kind)
         out.mkdir(parents=True, exist_ok=True)
         # A run that was killed while it wrote its first file has left nothing but this one.
         if {path.name for path in out.iterdir()} - {_temporary(out / CONFIG).name}:
             raise UsageError(f"{out} is not empty: choose another --out, or add --resume to continue the run in it")
+        _write_config(out, config)
     except OSError as error:
-        raise UsageError(f"cannot create {error.filename}: {error.strerror}") from None
+        raise UsageError(f"cannot create a run in {error.filename}: {error.strerror}") from None
     return out
 
 
@@ -112,7 +113,10 @@ def _read_config(folder: Path, kind: str, parser: Parser, complete: Callable[[Op
         raise UsageError(f"{folder} is not a {kind} run: {CONFIG} is not JSON") from None
     match config:
         case {"kind": found, "options": dict(options), "environment": dict()} if found == kind:
-            stored = vars(parser.parse_args([f"{flag(name)}={value}" for name, value in options.items()]))
+            try:
+                stored = vars(parser.parse_args([f"{flag(name)}={value}" for name, value in options.items()]))
+            except UsageError as error:
+                raise UsageError(f"{folder / CONFIG}: {error}") from None
             if stored == options == complete(stored):
                 return config
     raise UsageError(f"{folder} is not a {kind} run: {CONFIG} is not one that it wrote")

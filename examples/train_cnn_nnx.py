@@ -1,19 +1,17 @@
-"""The CNN of train_cnn.py with `flax.nnx` and `nnx.Optimizer`.
-
-python examples/train_cnn_nnx.py
-"""
+"""The CNN of train_cnn.py with `flax.nnx` and `nnx.Optimizer`: ``python examples/train_cnn_nnx.py``."""
 
 import argparse
 
 import digits
 import jax
+import numpy as np
 import optax
+from command_line import number
 from flax import nnx
-from tqdm import trange
 
 from nag_optax import eval_params, nag
 
-BATCH_SIZE = 64
+BATCH_SIZE = 128
 
 
 class CNN(nnx.Module):
@@ -49,23 +47,25 @@ def train_step(model, optimizer, key, images, labels):
 
 def main():
     """Trains, and tests at the parameters and at the base iterate."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--learning-rate", type=float, default=0.02)
-    parser.add_argument("--momentum", type=float, default=0.9)
-    parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--seed", type=int, default=0)
+    parser = argparse.ArgumentParser(description="The CNN of train_cnn.py with flax.nnx and nnx.Optimizer.")
+    parser.add_argument("--learning-rate", type=number(float, above=0), default=0.02)
+    parser.add_argument("--momentum", type=number(float, at_least=0, below=1), default=0.9)
+    parser.add_argument("--epochs", type=number(int, at_least=1), default=30)
+    parser.add_argument("--seed", type=number(int, at_least=0, at_most=2**32 - 1), default=0)
     options = parser.parse_args()
 
     data = digits.load()
-    model = CNN(nnx.Rngs(options.seed))
+    init_key, shift_key = jax.random.split(jax.random.key(options.seed))
+    model = CNN(nnx.Rngs(init_key))
     optimizer = nnx.Optimizer(model, nag(options.learning_rate, options.momentum), wrt=nnx.Param)
-    for epoch in (bar := trange(1, options.epochs + 1, unit="epoch")):
-        for images, labels in digits.batches(data, options.seed, epoch, BATCH_SIZE):
-            loss, accuracy = train_step(model, optimizer, jax.random.key(options.seed), images, labels)
-        bar.set_postfix(loss=f"{loss:.4f}", accuracy=f"{accuracy:.1%}")
+    for epoch in range(1, options.epochs + 1):
+        batches = digits.batches(data, options.seed, epoch, BATCH_SIZE)
+        metrics = [train_step(model, optimizer, shift_key, images, labels) for images, labels in batches]
+        loss, accuracy = np.mean(jax.device_get(metrics), axis=0)
+        print(f"epoch {epoch:3}   training loss {loss:.4f}   training accuracy {accuracy:.2%}", flush=True)
 
     test = nnx.jit(loss_and_accuracy)
-    report = "Test loss {:.4f} and accuracy {:.2%} at the {}"
+    report = "test loss {:.4f}, test accuracy {:.2%} at the {}"
     print(report.format(*test(model, data.test_images, data.test_labels), "parameters"))
     nnx.update(model, eval_params(optimizer.opt_state, nnx.state(model, nnx.Param)))
     print(report.format(*test(model, data.test_images, data.test_labels), "base iterate"))
