@@ -131,7 +131,7 @@ def report(rows, leaves, parameters):
 
 def main():
     """Measures, prints, writes."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description="The cost of one update against a peer.")
     for name, default, meaning in (
         ("leaves", 1000, "of the model that is compiled"),
         ("parameters", 25_000_000, "of the model that is stepped"),
