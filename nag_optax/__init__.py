@@ -4,8 +4,21 @@ from nag_optax import schedules
 from nag_optax.coefficients import Coefficients, Rule, from_coupling, from_momentum_and_correction, from_two_step
 from nag_optax.engine import AccelerateState, accelerate
 from nag_optax.evaluation import eval_params
+from nag_optax.methods.acc_sgd import acc_sgd
+from nag_optax.methods.agnes import agnes, agnes_constants
+from nag_optax.methods.heavy_ball import heavy_ball
 from nag_optax.methods.inverse_sqrt_size import scale_by_inverse_sqrt_size
+from nag_optax.methods.item import item
+from nag_optax.methods.linear_coupling import linear_coupling
+from nag_optax.methods.mass import mass
 from nag_optax.methods.nag import nag, scale_by_nag
+from nag_optax.methods.ogm import ogm
+from nag_optax.methods.ogm_g import ogm_g
+from nag_optax.methods.qhm import qhm
+from nag_optax.methods.robust_momentum import robust_momentum
+from nag_optax.methods.snag import snag
+from nag_optax.methods.strongly_convex_nag import strongly_convex_nag
+from nag_optax.methods.triple_momentum import triple_momentum
 
 __version__ = "0.1.0"
 
@@ -16,6 +29,21 @@ __all__ = [
     "scale_by_inverse_sqrt_size",
     "scale_by_nag",
     "schedules",
+    # the accelerated family
+    "acc_sgd",
+    "agnes",
+    "agnes_constants",
+    "heavy_ball",
+    "item",
+    "linear_coupling",
+    "mass",
+    "ogm",
+    "ogm_g",
+    "qhm",
+    "robust_momentum",
+    "snag",
+    "strongly_convex_nag",
+    "triple_momentum",
     # write your own method in five numbers
     "AccelerateState",
     "Coefficients",

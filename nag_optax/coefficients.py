@@ -40,6 +40,10 @@ class Coefficients(NamedTuple):
     readout: Scalar
     outputs: Mapping[str, Scalar] = {}
 
+    def with_output(self, name: str, readout: Scalar) -> "Coefficients":
+        """The same step with one more point to read out."""
+        return self._replace(outputs={**self.outputs, name: readout})
+
 
 class Rule(NamedTuple):
     """A method: how its `Coefficients` follow one another.

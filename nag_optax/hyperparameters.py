@@ -26,6 +26,11 @@ def counter(count: Array, dtype: Any) -> Array:
     return count.astype(jnp.int64) if dtype == jnp.float64 else count
 
 
+def as_float(count: Array | int) -> Array:
+    """The count in JAX's default float dtype, for arithmetic."""
+    return jnp.asarray(count, jnp.result_type(float))
+
+
 def increment(count: Array) -> Array:
     """The next count; it stays at the largest int32 instead of overflowing."""
     return jnp.asarray(optax.safe_increment(count))

@@ -2,7 +2,7 @@
 
 An accelerated method oscillates on functions that are better conditioned, around the minimum, than it assumes. A
 restart test notices the first overshoot, empties the buffer and starts the momentum sequence again; on smooth strongly
-convex functions this recovers, in practice, the rate of the method that knows the condition number. Three published
+convex functions this gives, in practice, a linear rate without knowledge of the condition number. Three published
 tests, with x the base iterate and y the params ::
 
     gradient   <grad f(y_k), x_{k+1} - x_k> > 0             O'Donoghue & Candes, https://arxiv.org/abs/1204.3982

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from nag_optax.hyperparameters import Scalar, scalar_at
+from nag_optax.hyperparameters import Scalar, as_float, scalar_at
 from nag_optax.validation import check_number
 
 
@@ -101,7 +101,7 @@ def polynomial(a: float = 2.0) -> optax.Schedule:
     check_number("a", a, above=0)
 
     def schedule(count):
-        k = _as_float(count)
+        k = as_float(count)
         return jnp.maximum(k - 1, 0) / (k + a)
 
     return schedule
@@ -127,7 +127,7 @@ def sutskever(max_momentum: float = 0.99) -> optax.Schedule:
     check_number("max_momentum", max_momentum, at_least=0, below=1)
 
     def schedule(count):
-        return jnp.minimum(1 - 0.5 / (jnp.floor(_as_float(count) / 250) + 1), max_momentum)
+        return jnp.minimum(1 - 0.5 / (jnp.floor(as_float(count) / 250) + 1), max_momentum)
 
     return schedule
 
@@ -184,7 +184,7 @@ def dozat(b1: float = 0.9, decay: float = 0.004) -> optax.Schedule:
     check_number("decay", decay, at_least=0)
 
     def schedule(count):
-        return b1 * (1 - 0.5 * 0.96 ** (decay * _as_float(count)))
+        return b1 * (1 - 0.5 * 0.96 ** (decay * as_float(count)))
 
     return schedule
 
@@ -201,8 +201,3 @@ def tabulate(momentum: Momentum, steps: int) -> Array:
 
     carry = jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(float)), sequence.init())
     return jax.lax.scan(body, carry, jnp.arange(steps))[1]
-
-
-def _as_float(count: Scalar) -> Array:
-    """The count in JAX's default float dtype: JAX divides int32 in float32, which costs a float64 run eight digits."""
-    return jnp.asarray(count, jnp.result_type(float))

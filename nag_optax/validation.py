@@ -6,13 +6,20 @@ has no value to look at.
 
 import math
 from collections.abc import Collection
-from typing import Any
+from operator import ge, gt, le, lt
+from typing import Any, TypeGuard
 
 import numpy as np
 
 
 def check_number(
-    name: str, value: Any, *, at_least: float | None = None, above: float | None = None, below: float | None = None
+    name: str,
+    value: Any,
+    *,
+    at_least: float | None = None,
+    above: float | None = None,
+    at_most: float | None = None,
+    below: float | None = None,
 ) -> None:
     """Raises if ``value`` is a concrete number outside its range, or no number, schedule or array at all.
 
@@ -20,24 +27,50 @@ def check_number(
       TypeError: for strings, None, booleans and the like.
       ValueError: for a number outside the range, NaN, or an array that is not a scalar.
     """
-    if isinstance(value, bool) or not (
-        isinstance(value, int | float | np.number | np.ndarray) or hasattr(value, "dtype") or callable(value)
-    ):
+    if isinstance(value, bool) or not (is_concrete(value) or hasattr(value, "dtype") or callable(value)):
         raise TypeError(f"{name} must be a number or a schedule, got {value!r} of type {type(value).__name__}.")
     shape = getattr(value, "shape", ())
     if shape:
         raise ValueError(f"{name} must be a scalar, got an array of shape {shape}.")
-    if not isinstance(value, int | float | np.number | np.ndarray):
+    if not is_concrete(value):
         return
-    bounds = {"at least": at_least, "above": above, "below": below}
-    inside = math.isfinite(value) and not (
-        (at_least is not None and value < at_least)
-        or (above is not None and value <= above)
-        or (below is not None and value >= below)
-    )
-    if not inside:
-        allowed = " and ".join(f"{word} {bound:g}" for word, bound in bounds.items() if bound is not None)
+    comparisons = (("at least", ge, at_least), ("above", gt, above), ("at most", le, at_most), ("below", lt, below))
+    limits = [(words, holds, bound) for words, holds, bound in comparisons if bound is not None]
+    if not (math.isfinite(value) and all(holds(value, bound) for _, holds, bound in limits)):
+        allowed = " and ".join(f"{words} {bound:g}" for words, _, bound in limits)
         raise ValueError(f"{name} must be finite{', ' if allowed else ''}{allowed}, got {value!r}.")
+
+
+def check_integer(name: str, value: Any, *, at_least: int) -> None:
+    """Raises if ``value`` is no Python or NumPy integer, or is too small: it decides about shapes and cannot be traced.
+
+    Raises:
+      TypeError: if it is no integer.
+      ValueError: if it is too small.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name} must be an integer, got {value!r} of type {type(value).__name__}.")
+    check_number(name, value, at_least=at_least)
+
+
+def check_convexity(smoothness: Any, strong_convexity: Any, *, strong_convexity_may_be_zero: bool = False) -> None:
+    """Raises if a concrete L is not positive, or a concrete mu is outside its range or not below L.
+
+    Raises:
+      TypeError: if one is no number.
+      ValueError: if one is outside its range.
+    """
+    check_number("smoothness", smoothness, above=0)
+    below = smoothness if is_concrete(smoothness) else None
+    if strong_convexity_may_be_zero:
+        check_number("strong_convexity", strong_convexity, at_least=0, below=below)
+    else:
+        check_number("strong_convexity", strong_convexity, above=0, below=below)
+
+
+def is_concrete(value: Any) -> TypeGuard[float]:
+    """Whether this is a Python or NumPy number, whose value can be looked at."""
+    return isinstance(value, int | float | np.number | np.ndarray)
 
 
 def check_choice(name: str, value: Any, choices: Collection[Any]) -> None:

@@ -5,6 +5,7 @@ A new method is one row. Where a link needs others to train (``scale_by_nag``), 
 
 import optax
 
+import nag_optax
 from nag_optax import (
     Rule,
     accelerate,
@@ -51,6 +52,20 @@ TRANSFORMATIONS = {
     "nag, restart=speed": (nag, {"learning_rate": 0.3, "momentum": schedules.polynomial(), "restart": "speed"}),
     "scale_by_nag": (chained_direction, {"learning_rate": 0.05, "momentum": 0.9}),
     "scale_by_inverse_sqrt_size": (inverse_sqrt_size_before_nag, {"learning_rate": 0.2}),
+    "heavy_ball": (nag_optax.heavy_ball, {"learning_rate": 0.05, "momentum": 0.9}),
+    "qhm": (nag_optax.qhm, {"learning_rate": 0.5, "momentum": 0.9, "nu": 0.7}),
+    "ogm": (nag_optax.ogm, {"learning_rate": 0.5}),
+    "ogm, restart=gradient": (nag_optax.ogm, {"learning_rate": 0.5, "restart": "gradient"}),
+    "ogm_g": (nag_optax.ogm_g, {"learning_rate": 0.5, "horizon": 500}),
+    "triple_momentum": (nag_optax.triple_momentum, {"smoothness": 1.0, "strong_convexity": 0.05}),
+    "item": (nag_optax.item, {"smoothness": 1.0, "strong_convexity": 0.05}),
+    "robust_momentum": (nag_optax.robust_momentum, {"smoothness": 1.0, "strong_convexity": 0.05, "rho": 0.85}),
+    "strongly_convex_nag": (nag_optax.strongly_convex_nag, {"smoothness": 1.0, "strong_convexity": 0.05}),
+    "acc_sgd": (nag_optax.acc_sgd, {"learning_rate": 0.5}),
+    "mass": (nag_optax.mass, {"learning_rate": 0.5}),
+    "agnes": (nag_optax.agnes, {"learning_rate": 0.05, "correction": 0.1, "momentum": 0.9}),
+    "snag": (nag_optax.snag, {"smoothness": 1.0, "strong_convexity": 0.05, "growth": 1.5}),
+    "linear_coupling": (nag_optax.linear_coupling, {"learning_rate": 0.5}),
     "accelerate, coupling": (
         constant,
         {"coefficients": from_coupling(tau=0.2, tau_next=0.2, mixing=0.1, long_step=0.5, learning_rate=0.1)},

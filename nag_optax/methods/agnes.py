@@ -1,0 +1,81 @@
+"""AGNES: accelerated gradient descent with noisy estimators, whatever the size of multiplicative noise.
+
+Gupta, Siegel & Wojtowytsch, https://arxiv.org/abs/2302.05515 ::
+
+    y_k     = x_k + alpha v_k                                           params
+    x_{k+1} = y_k - eta g_k                                             base iterate
+    v_{k+1} = rho_k (v_k - g_k)
+
+Nesterov's method is alpha = eta. Gradient noise with E|g - grad f|^2 <= sigma^2 |grad f|^2 wants a shorter alpha;
+Nesterov's method itself is then unstable once sigma^2 reaches 1.
+"""
+
+from typing import Any
+
+import optax
+
+from nag_optax.coefficients import Coefficients, Rule
+from nag_optax.engine import accelerate
+from nag_optax.hyperparameters import Scalar, scalar_at
+from nag_optax.schedules import Momentum, as_sequence
+from nag_optax.validation import check_convexity, check_number
+
+
+def agnes(
+    learning_rate: optax.ScalarOrSchedule = 1e-3,
+    correction: optax.ScalarOrSchedule = 0.1,
+    momentum: Momentum = 0.99,
+    *,
+    restart: str | None = None,
+    accumulator_dtype: Any = None,
+) -> optax.GradientTransformationExtraArgs:
+    """AGNES, with the defaults of the authors' code; `agnes_constants` has those of the theory.
+
+    Args:
+      learning_rate: alpha, at least 0.
+      correction: eta, at least 0.
+      momentum: rho, in [0, 1): a number, a schedule or a sequence of the updates since the last restart.
+      restart: as in `nag_optax.accelerate`.
+      accumulator_dtype: as in `nag_optax.accelerate`.
+
+    Raises:
+      TypeError: if a number is none.
+      ValueError: if a concrete number is outside its range, or ``restart`` is unknown.
+
+    >>> import jax.numpy as jnp
+    >>> tx = agnes(**agnes_constants(smoothness=1.0, strong_convexity=0.25, noise=3.0))
+    >>> tx.update(jnp.array([1.0]), tx.init(jnp.array([0.0])))[0].round(4)  # a tenth, where Nesterov's step is 1.33
+    Array([-0.1048], dtype=float32)
+    """
+    check_number("learning_rate", learning_rate, at_least=0)
+    check_number("correction", correction, at_least=0)
+    sequence = as_sequence(momentum)
+
+    def step(step, age, carry):
+        rho, _, carry = sequence.step(age, carry)
+        alpha_next, eta = scalar_at(learning_rate, step + 1), scalar_at(correction, step)
+        return Coefficients(decay=rho, gain=rho, lead=alpha_next, step=eta, readout=alpha_next), carry
+
+    return accelerate(Rule(sequence.init, step), restart=restart, accumulator_dtype=accumulator_dtype)
+
+
+def agnes_constants(smoothness: Scalar, strong_convexity: Scalar, noise: Scalar) -> dict[str, Scalar]:
+    """The arguments of `agnes` for strongly convex functions, as the authors' code has them.
+
+    Args:
+      smoothness: L, positive.
+      strong_convexity: mu, positive and below L.
+      noise: sigma, at least 0, with E|g - grad f|^2 <= sigma^2 |grad f|^2.
+
+    Raises:
+      ValueError: if a concrete number is outside its range.
+    """
+    check_convexity(smoothness, strong_convexity)
+    check_number("noise", noise, at_least=0)
+    root, scale = (strong_convexity / smoothness) ** 0.5, 1 + noise**2
+    eta = 1 / (smoothness * scale)
+    return {
+        "learning_rate": eta * (1 - root) / (1 - root + noise**2),
+        "correction": eta,
+        "momentum": (scale - root) / (scale + root),
+    }

@@ -1,0 +1,53 @@
+"""The heavy ball: momentum without a look ahead.
+
+Polyak, Some methods of speeding up the convergence of iteration methods, 1964 ::
+
+    x_{k+1} = x_k - alpha grad f(x_k) + beta (x_k - x_{k-1})
+
+Params and base iterate are the same point x. It is fast on quadratics and not globally convergent: on a function of
+Lessard, Recht & Packard (https://arxiv.org/abs/1408.3595, section 4.6) it runs in a cycle for ever.
+"""
+
+from typing import Any
+
+import optax
+
+from nag_optax.coefficients import Coefficients, Rule
+from nag_optax.engine import accelerate
+from nag_optax.hyperparameters import scalar_at
+from nag_optax.validation import check_number
+
+
+def heavy_ball(
+    learning_rate: optax.ScalarOrSchedule,
+    momentum: optax.ScalarOrSchedule = 0.9,
+    *,
+    restart: str | None = None,
+    accumulator_dtype: Any = None,
+) -> optax.GradientTransformationExtraArgs:
+    """Polyak's heavy ball; the learning rate of each step stays with it, as in ``nag(lookahead=0, velocity="step")``.
+
+    Args:
+      learning_rate: alpha, at least 0; 4 / (sqrt(L) + sqrt(mu))^2 is optimal on quadratics.
+      momentum: beta, in [0, 1); ((sqrt(kappa) - 1) / (sqrt(kappa) + 1))^2 is optimal on quadratics.
+      restart: as in `nag_optax.accelerate`.
+      accumulator_dtype: as in `nag_optax.accelerate`.
+
+    Raises:
+      TypeError: if a number is none.
+      ValueError: if a concrete number is outside its range, or ``restart`` is unknown.
+
+    >>> import jax.numpy as jnp
+    >>> tx = heavy_ball(0.1, 0.5)
+    >>> updates, state = tx.update(jnp.array([1.0]), tx.init(jnp.array([0.0])))
+    >>> tx.update(jnp.array([1.0]), state)[0]  # -0.1 - 0.5 * 0.1
+    Array([-0.15], dtype=float32)
+    """
+    check_number("learning_rate", learning_rate, at_least=0)
+    check_number("momentum", momentum, at_least=0, below=1)
+
+    def step(step, age, carry):
+        beta, alpha = scalar_at(momentum, step), scalar_at(learning_rate, step)
+        return Coefficients(decay=beta, gain=alpha, lead=1, step=0, readout=0), carry
+
+    return accelerate(Rule(tuple, step), restart=restart, accumulator_dtype=accumulator_dtype)

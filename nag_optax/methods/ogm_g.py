@@ -1,0 +1,70 @@
+"""OGM-G: the method that makes the gradient small, in a given number of steps.
+
+Kim & Fessler, https://arxiv.org/abs/1803.06600, with L the smoothness and N the horizon, backwards ::
+
+    theta_N = 1,   theta_k = (1 + sqrt(1 + 4 theta_{k+1}^2)) / 2,   theta_0 = (1 + sqrt(1 + 8 theta_1^2)) / 2
+
+In coupled sequences: tau_k = 1 - (theta_{k+1} / theta_k)^4 with tau_0 = 1 and tau_N = 1, and a long step of theta_k /
+L, (theta_0 + 1) / (2 L) the first time. Params are y; after N gradients they are the point of the guarantee.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.core import Tracer
+
+from nag_optax.coefficients import Rule, from_coupling
+from nag_optax.engine import accelerate
+from nag_optax.hyperparameters import scalar_at
+from nag_optax.validation import check_integer, check_number
+
+
+def ogm_g(
+    learning_rate: optax.ScalarOrSchedule, horizon: int, *, accumulator_dtype: Any = None
+) -> optax.GradientTransformationExtraArgs:
+    """The optimized gradient method for small gradients: |grad f(y_N)|^2 <= 2 L (f(y_0) - f*) / theta_0^2, exact.
+
+    Args:
+      learning_rate: 1 / L; at least 0.
+      horizon: N, the number of updates, at least 1. Further updates are plain gradient steps; called outside of
+        ``jax.jit``, they raise.
+      accumulator_dtype: as in `nag_optax.accelerate`.
+
+    Raises:
+      TypeError: if an argument is no number, or ``horizon`` no integer.
+      ValueError: if ``learning_rate`` is negative, ``horizon`` below 1, or (in an eager ``update``) exceeded.
+
+    >>> params = jnp.array([1.0])
+    >>> tx = ogm_g(1.0, horizon=1)
+    >>> updates, state = tx.update(params, tx.init(params), params)  # one gradient of x^2 / 2
+    >>> optax.apply_updates(params, updates)  # |g|^2 = 1/4 = 2 (1/2) / theta_0^2, the worst case
+    Array([-0.5], dtype=float32)
+    """
+    check_number("learning_rate", learning_rate, at_least=0)
+    check_integer("horizon", horizon, at_least=1)
+    theta = _thetas(horizon)
+    tau = np.concatenate([[1.0], 1 - (theta[2:] / theta[1:-1]) ** 4, [1.0]])  # tau_0, ..., tau_N, and after
+    long_step = np.concatenate([[(theta[0] + 1) / 2], theta[1:-1]])
+
+    def step(step, age, carry):
+        if not isinstance(step, Tracer) and int(step) >= horizon:
+            raise ValueError(
+                f"horizon must be at least the number of updates, got {horizon} and update {int(step) + 1}."
+            )
+        rate, within = scalar_at(learning_rate, step), jnp.minimum(step, horizon - 1)
+        now, following, long = (jnp.asarray(x)[i] for x, i in ((tau, within), (tau, within + 1), (long_step, within)))
+        c = from_coupling(now, following, 0, long * rate, rate)
+        return jax.tree.map(lambda x: jnp.where(step < horizon, x, 0), c)._replace(step=rate), carry
+
+    return accelerate(Rule(tuple, step), accumulator_dtype=accumulator_dtype)
+
+
+def _thetas(horizon: int) -> np.ndarray:
+    """theta_0, ..., theta_N and theta_{N+1} = 0, in float64."""
+    theta = [0.0, 1.0]
+    for k in reversed(range(horizon)):
+        theta.append((1 + np.sqrt(1 + (4 if k else 8) * theta[-1] ** 2)) / 2)
+    return np.array(theta[::-1])

@@ -1,0 +1,57 @@
+"""QHM, quasi-hyperbolic momentum: an average of a gradient step and a momentum step.
+
+Ma & Yarats, https://arxiv.org/abs/1810.06801, Algorithm 1, with momentum beta ::
+
+    m_{k+1} = beta m_k + (1 - beta) g_k
+    y_{k+1} = y_k - alpha ((1 - nu) g_k + nu m_{k+1})
+
+Every constant rule of five numbers with decay other than 1 is QHM with some (alpha, beta, nu): Nesterov's method with
+learning rate eps and momentum mu is QHM with alpha = eps / (1 - mu) and nu = beta = mu. QHM has no base iterate of its
+own; it is evaluated at params.
+"""
+
+from typing import Any
+
+import optax
+
+from nag_optax.coefficients import Coefficients, Rule
+from nag_optax.engine import accelerate
+from nag_optax.hyperparameters import scalar_at
+from nag_optax.validation import check_number
+
+
+def qhm(
+    learning_rate: optax.ScalarOrSchedule,
+    momentum: optax.ScalarOrSchedule = 0.999,
+    nu: optax.ScalarOrSchedule = 0.7,
+    *,
+    restart: str | None = None,
+    accumulator_dtype: Any = None,
+) -> optax.GradientTransformationExtraArgs:
+    """Quasi-hyperbolic momentum.
+
+    Args:
+      learning_rate: alpha, at least 0. The momentum is dampened: a rate for ``optax.sgd`` is (1 - momentum) times it.
+      momentum: beta, in [0, 1).
+      nu: weight of the momentum step: 0 is gradient descent, 1 is dampened momentum; at least 0.
+      restart: as in `nag_optax.accelerate`.
+      accumulator_dtype: as in `nag_optax.accelerate`.
+
+    Raises:
+      TypeError: if a number is none.
+      ValueError: if a concrete number is outside its range, or ``restart`` is unknown.
+
+    >>> import jax.numpy as jnp
+    >>> tx = qhm(1.0, momentum=0.9, nu=0.7)
+    >>> tx.update(jnp.array([1.0]), tx.init(jnp.array([0.0])))[0]  # -(0.3 + 0.7 * 0.1)
+    Array([-0.37], dtype=float32)
+    """
+    check_number("learning_rate", learning_rate, at_least=0)
+    check_number("momentum", momentum, at_least=0, below=1)
+    check_number("nu", nu, at_least=0)
+
+    def step(step, age, carry):
+        alpha, beta, weight = (scalar_at(x, step) for x in (learning_rate, momentum, nu))
+        return Coefficients(beta, gain=1 - beta, lead=alpha * weight, step=alpha * (1 - weight), readout=0), carry
+
+    return accelerate(Rule(tuple, step), restart=restart, accumulator_dtype=accumulator_dtype)

@@ -1,0 +1,66 @@
+"""SNAG: Nesterov's method under the strong growth condition.
+
+Vaswani, Bach & Schmidt, https://arxiv.org/abs/1810.07288, eq. (3)-(5), for gradients with E|g|^2 <= rho |grad f|^2 ::
+
+    y_k     = alpha_k z_k + (1 - alpha_k) x_k                           params
+    x_{k+1} = y_k - g_k / (rho L)                                       base iterate
+    z_{k+1} = beta_k z_k + (1 - beta_k) y_k - gamma_k g_k / (rho L)
+
+With mu > 0, in coupled sequences and s = sqrt(mu / L) / rho: tau = s / (1 + s), mixing s, long step 1 / (rho sqrt(mu
+L)). With mu = 0: tau = 1 / t_k and long step t_k / (rho^2 L), t_k FISTA's. rho = 1 is Nesterov's method.
+"""
+
+from typing import Any
+
+import jax.numpy as jnp
+import optax
+
+from nag_optax.coefficients import Rule, from_coupling
+from nag_optax.engine import accelerate
+from nag_optax.validation import check_convexity, check_number
+
+
+def snag(
+    smoothness: float,
+    strong_convexity: float = 0.0,
+    growth: float = 1.0,
+    *,
+    restart: str | None = None,
+    accumulator_dtype: Any = None,
+) -> optax.GradientTransformationExtraArgs:
+    """Stochastic Nesterov acceleration for interpolating models.
+
+    E f(x_N) - f* is at most 2 rho^2 L R^2 / N^2, and with mu > 0 at most
+    (1 - sqrt(mu / L) / rho)^N (f(x_0) - f* + mu R^2 / 2) (Theorems 1 and 2).
+
+    Args:
+      smoothness: L, positive.
+      strong_convexity: mu, below L; 0 chooses the convex scheme, and must then be a Python number.
+      growth: rho, at least 1.
+      restart: as in `nag_optax.accelerate`.
+      accumulator_dtype: as in `nag_optax.accelerate`.
+
+    Raises:
+      TypeError: if a constant is no number.
+      ValueError: if a concrete constant is outside its range, or ``restart`` is unknown.
+
+    >>> tx = snag(smoothness=1.0, growth=2.0)
+    >>> tx.update(jnp.array([1.0]), tx.init(jnp.array([0.0])))[0].round(4)  # less than half a gradient step
+    Array([-0.3455], dtype=float32)
+    """
+    check_convexity(smoothness, strong_convexity, strong_convexity_may_be_zero=True)
+    check_number("growth", growth, at_least=1)
+    short = 1 / (growth * smoothness)
+    root = (strong_convexity / smoothness) ** 0.5 / growth
+
+    def strongly_convex(step, age, carry):
+        tau = root / (1 + root)
+        return from_coupling(tau, tau, root, short / (root * growth), short), carry
+
+    def convex(step, age, t):
+        t_next = (1 + jnp.sqrt(1 + 4 * t**2)) / 2
+        return from_coupling(1 / t, 1 / t_next, 0, short * t / growth, short), t_next
+
+    flat = isinstance(strong_convexity, int | float) and strong_convexity == 0
+    rule = Rule(lambda: 1.0, convex) if flat else Rule(tuple, strongly_convex)
+    return accelerate(rule, restart=restart, accumulator_dtype=accumulator_dtype)
