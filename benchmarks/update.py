@@ -9,20 +9,14 @@ and, with ``--out``, written to a file.
 """
 
 import argparse
-import datetime
-import os
-import platform
-import shlex
 import statistics
-import sys
 import time
-from importlib.metadata import version
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import optax
 
+from benchmarks.report import check_out, heading, out_option, publish
 from nag_optax import nag, schedules
 
 BYTES_PER_PARAMETER = 20  # read the gradient, the buffer and params; write the buffer and params; 4 bytes each
@@ -110,23 +104,13 @@ def measure(leaves, parameters, compile_rounds, step_rounds, steps):
 
 
 def report(rows, leaves, parameters):
-    """The table, and what it was measured on."""
-    packages = ", ".join(f"{name} {version(name)}" for name in ("nag_optax", "jax", "optax"))
-    device = jax.devices()[0]
-    machine = f"{device.device_kind} ({device.platform}, {platform.machine()}, {os.cpu_count()} cores)"
-    lines = [
-        f"# One update against `{PEER}`",
-        "",
-        f"{datetime.date.today()}, {machine}, Python {platform.python_version()}, {packages}.",
-        f"Command: `{shlex.join(['python', '-m', 'benchmarks.update', *sys.argv[1:]])}`",
-        "",
-        f"| method | trace and compile, {leaves:,} leaves | ratio | step, {parameters:,} float32 | ratio | GB/s |",
-        "|---|---|---|---|---|---|",
-    ]
+    """The lines of the table."""
+    yield from heading(f"One update against `{PEER}`", "benchmarks.update")
+    yield f"| method | trace and compile, {leaves:,} leaves | ratio | step, {parameters:,} float32 | ratio | GB/s |"
+    yield "|---|---|---|---|---|---|"
     for name, c, c_ratio, s, s_ratio in rows:
         rate = BYTES_PER_PARAMETER * parameters / s / 1e9
-        lines.append(f"| {name} | {c:.2f} s | {c_ratio:.2f} | {1e3 * s:.2f} ms | {s_ratio:.3f} | {rate:.1f} |")
-    return "\n".join(lines) + "\n"
+        yield f"| {name} | {c:.2f} s | {c_ratio:.2f} | {1e3 * s:.2f} ms | {s_ratio:.3f} | {rate:.1f} |"
 
 
 def main():
@@ -140,17 +124,13 @@ def main():
         ("steps", 5, "in each round"),
     ):
         parser.add_argument(f"--{name}", type=int, default=default, help=f"{meaning} (default: {default})")
-    parser.add_argument("--out", type=Path, help="Markdown file to write; it must not exist")
+    out_option(parser)
     arguments = parser.parse_args()
-    if arguments.out and arguments.out.exists():
-        parser.error(f"--out: {arguments.out} exists and is not overwritten")
+    check_out(parser, arguments)
     rows = measure(
         arguments.leaves, arguments.parameters, arguments.compile_rounds, arguments.step_rounds, arguments.steps
     )
-    table = report(rows, arguments.leaves, arguments.parameters)
-    print(table)
-    if arguments.out:
-        arguments.out.write_text(table)
+    publish(report(rows, arguments.leaves, arguments.parameters), arguments)
 
 
 if __name__ == "__main__":

@@ -4,13 +4,16 @@ from nag_optax import schedules
 from nag_optax.coefficients import Coefficients, Rule, from_coupling, from_momentum_and_correction, from_two_step
 from nag_optax.engine import AccelerateState, accelerate
 from nag_optax.evaluation import eval_params
+from nag_optax.links.inverse_sqrt_size import scale_by_inverse_sqrt_size
 from nag_optax.methods.acc_sgd import acc_sgd
+from nag_optax.methods.adan import adan
+from nag_optax.methods.agg_mo import agg_mo
 from nag_optax.methods.agnes import agnes, agnes_constants
 from nag_optax.methods.heavy_ball import heavy_ball
-from nag_optax.methods.inverse_sqrt_size import scale_by_inverse_sqrt_size
 from nag_optax.methods.item import item
 from nag_optax.methods.linear_coupling import linear_coupling
 from nag_optax.methods.mass import mass
+from nag_optax.methods.nadam import nadam
 from nag_optax.methods.nag import nag, scale_by_nag
 from nag_optax.methods.ogm import ogm
 from nag_optax.methods.ogm_g import ogm_g
@@ -19,6 +22,7 @@ from nag_optax.methods.robust_momentum import robust_momentum
 from nag_optax.methods.snag import snag
 from nag_optax.methods.strongly_convex_nag import strongly_convex_nag
 from nag_optax.methods.triple_momentum import triple_momentum
+from nag_optax.superposition import superpose
 
 __version__ = "0.1.0"
 
@@ -31,6 +35,7 @@ __all__ = [
     "schedules",
     # the accelerated family
     "acc_sgd",
+    "agg_mo",
     "agnes",
     "agnes_constants",
     "heavy_ball",
@@ -44,6 +49,9 @@ __all__ = [
     "snag",
     "strongly_convex_nag",
     "triple_momentum",
+    # inside adaptive methods
+    "adan",
+    "nadam",
     # write your own method in five numbers
     "AccelerateState",
     "Coefficients",
@@ -52,4 +60,5 @@ __all__ = [
     "from_coupling",
     "from_momentum_and_correction",
     "from_two_step",
+    "superpose",
 ]

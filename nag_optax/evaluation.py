@@ -14,7 +14,8 @@ import optax
 from jax import Array
 
 from nag_optax.engine import AccelerateState, DirectionState
-from nag_optax.hyperparameters import Scalar, scalar_at
+from nag_optax.hyperparameters import scalar_at
+from nag_optax.superposition import SuperpositionState
 
 
 def eval_params(
@@ -50,26 +51,23 @@ def eval_params(
     found = _find(state)
     if not found:
         raise ValueError(f"state holds no accelerated method of nag_optax, got {type(state).__name__}.")
-    if learning_rate is not None and any(isinstance(s, AccelerateState) for s in found):
+    if learning_rate is not None and not all(isinstance(s, DirectionState) for s in found):
         raise ValueError("learning_rate is for states of scale_by_nag only; this method knows its own.")
 
     offsets = {}
-    for accelerated, scale in (_with_scale(s, learning_rate) for s in found):
-        readout = scale * _readout(accelerated, output)
-        for path, momentum in jax.tree_util.tree_leaves_with_path(accelerated.momentum):
-            if path in offsets:
-                where = jax.tree_util.keystr(path)
-                raise ValueError(f"two accelerated methods act on {where}: the base iterate is ambiguous.")
-            offsets[path] = readout, momentum
+    for terms in (_offset(s, output, learning_rate) for s in found):
+        if twice := offsets.keys() & terms.keys():
+            where = jax.tree_util.keystr(twice.pop())
+            raise ValueError(f"two accelerated methods act on {where}: the base iterate is ambiguous.")
+        offsets |= terms
 
     def move(path, p):
-        if path not in offsets:
-            return p
-        readout, momentum = offsets.pop(path)
-        if jnp.shape(p) != jnp.shape(momentum):
-            where = jax.tree_util.keystr(path)
-            raise ValueError(f"state does not belong to params: shapes {momentum.shape}, {jnp.shape(p)} at {where}.")
-        return (p + readout * momentum).astype(jnp.result_type(p))
+        for readout, momentum in offsets.pop(path, ()):
+            if jnp.shape(p) != jnp.shape(momentum):
+                shapes, where = f"{momentum.shape}, {jnp.shape(p)}", jax.tree_util.keystr(path)
+                raise ValueError(f"state does not belong to params: shapes {shapes} at {where}.")
+            p = (p + readout * momentum).astype(jnp.result_type(p))
+        return p
 
     evaluated = jax.tree_util.tree_map_with_path(move, params)
     if offsets:
@@ -78,23 +76,35 @@ def eval_params(
     return evaluated
 
 
-def _find(state: Any) -> list[AccelerateState | DirectionState]:
-    kinds = (AccelerateState, DirectionState)
+def _find(state: Any) -> list[AccelerateState | DirectionState | SuperpositionState]:
+    kinds = (AccelerateState, DirectionState, SuperpositionState)
     return [leaf for leaf in jax.tree.leaves(state, is_leaf=lambda s: isinstance(s, kinds)) if isinstance(leaf, kinds)]
 
 
-def _with_scale(
-    state: AccelerateState | DirectionState, learning_rate: optax.ScalarOrSchedule | None
-) -> tuple[AccelerateState, Scalar]:
-    """The accelerated state, and the unit of its readout: for a direction, the learning rate of its last update."""
-    if isinstance(state, AccelerateState):
-        return state, 1.0
-    if learning_rate is None:
-        raise ValueError(
-            "state of scale_by_nag does not know the learning rate: pass learning_rate=, number or schedule."
-        )
-    last_step = jnp.maximum(_value(state.accelerated.step) - 1, 0)
-    return state.accelerated, scalar_at(learning_rate, last_step)
+def _offset(
+    state: AccelerateState | DirectionState | SuperpositionState,
+    output: str,
+    learning_rate: optax.ScalarOrSchedule | None,
+) -> dict[Any, list[tuple[Array, Array]]]:
+    """By path, the (readout, buffer) whose products lead from params to the output."""
+    match state:
+        case AccelerateState():
+            parts, scale = (state,), 1.0
+        case SuperpositionState():
+            parts, scale = state.parts, 1.0
+        case DirectionState():
+            if learning_rate is None:
+                raise ValueError(
+                    "state of scale_by_nag does not know the learning rate: pass learning_rate=, number or schedule."
+                )
+            last_step = jnp.maximum(_value(state.accelerated.step) - 1, 0)
+            parts, scale = (state.accelerated,), scalar_at(learning_rate, last_step)
+    offsets = {}
+    for part in parts:
+        readout = scale * _readout(part, output)
+        for path, momentum in jax.tree_util.tree_leaves_with_path(part.momentum):
+            offsets.setdefault(path, []).append((readout, momentum))
+    return offsets
 
 
 def _readout(state: AccelerateState, output: str) -> Array:

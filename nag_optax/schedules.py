@@ -1,8 +1,8 @@
 """Momentum sequences: how much velocity Nesterov's method keeps, update after update.
 
 Convention: ``momentum(k)`` decays the velocity in update k, counted from 0; the lookahead of that update uses
-  ``momentum(k + 1)``. The sequences of convex
-optimisation start from rest: ``momentum(0) = momentum(1) = 0``, so that the first update is a gradient step.
+``momentum(k + 1)``. The sequences of convex optimisation start from rest: ``momentum(0) = momentum(1) = 0``, so that
+the first update is a gradient step.
 
 Sequences with a closed form are plain Optax schedules, functions of the count. `nesterov` is a recursion and therefore
 a `Sequence`, which carries scalars from update to update. Each works as ``nag(learning_rate, momentum=...)``.
@@ -160,7 +160,7 @@ def strongly_convex(condition_number: Scalar) -> optax.Schedule:
     return schedule
 
 
-def dozat(b1: float = 0.9, decay: float = 0.004) -> optax.Schedule:
+def dozat(b1: Scalar = 0.9, decay: Scalar = 0.004) -> optax.Schedule:
     """Dozat's slow warm-up of momentum, from half of ``b1`` to ``b1`` ::
 
         momentum(t) = b1 (1 - 0.96^(decay t) / 2)

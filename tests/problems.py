@@ -1,48 +1,18 @@
-"""Functions to minimise: the theory's worst cases in one dimension, and two larger problems with and without noise.
+"""Two problems to minimise, with and without multiplicative noise in the gradient.
 
-One-dimensional functions have smoothness 1, their minimum 0 at 0, and are started from 1.
+Their functions are written for NumPy and JAX arrays alike: the point decides.
 """
 
+import functools
+
 import numpy as np
-
-
-def huber(x, delta, strong_convexity=0.0, xp=np):
-    """x^2 / 2 up to delta, then a line of slope delta (growing by the strong convexity)."""
-    outside = xp.maximum(xp.abs(x) - delta, 0)
-    inside = xp.minimum(xp.abs(x), delta)
-    return inside**2 / 2 + delta * outside + strong_convexity * outside**2 / 2
-
-
-def huber_gradient(x, delta, strong_convexity=0.0, xp=np):
-    """Derivative of `huber`."""
-    outside = xp.maximum(xp.abs(x) - delta, 0)
-    return xp.sign(x) * (xp.minimum(xp.abs(x), delta) + strong_convexity * outside)
-
-
-def one_sided(x, delta, strong_convexity=0.0, xp=np):
-    """x^2 / 2 to the right of -delta, a line of slope -delta (growing by the strong convexity) to the left."""
-    return xp.where(x > -delta, x**2 / 2, huber(x, delta, strong_convexity, xp))
-
-
-def one_sided_gradient(x, delta, strong_convexity=0.0, xp=np):
-    """Derivative of `one_sided`."""
-    return xp.where(x > -delta, x, huber_gradient(x, delta, strong_convexity, xp))
-
-
-def quadratic(x, curvature, xp=np):
-    """A parabola, curvature x^2 / 2."""
-    return curvature * x**2 / 2
-
-
-def quadratic_gradient(x, curvature, xp=np):
-    """Derivative of `quadratic`."""
-    return curvature * x
 
 
 class Quadratic:
     """x -> (x - x*) H (x - x*) / 2, 40 random directions, condition number 1e4, smoothness 7.3."""
 
     smoothness, condition_number, size = 7.3, 1e4, 40
+    strong_convexity = smoothness / condition_number
 
     def __init__(self, seed=0):
         rng = np.random.default_rng(seed)
@@ -62,20 +32,37 @@ class Quadratic:
 class Logistic:
     """l2-regularised logistic regression, 120 samples, 15 features."""
 
-    size, samples, regularisation = 15, 120, 1e-3
+    size, samples, strong_convexity = 15, 120, 1e-3
 
     def __init__(self, seed=0):
         rng = np.random.default_rng(seed)
         self.features = rng.standard_normal((self.samples, self.size)) * np.geomspace(1, 10, self.size)
         self.signs = np.sign(self.features @ rng.standard_normal(self.size) + rng.standard_normal(self.samples))
         self.start = np.zeros(self.size)
-        self.smoothness = np.linalg.norm(self.features, 2) ** 2 / (4 * self.samples) + self.regularisation
+        self.smoothness = np.linalg.norm(self.features, 2) ** 2 / (4 * self.samples) + self.strong_convexity
+
+    def value(self, x):
+        margins = self.signs * (self.features @ x)
+        return np.logaddexp(0, -margins).mean() + self.strong_convexity / 2 * (x @ x)
 
     def gradient(self, x):
-        # Written for NumPy and JAX arrays alike: x decides.
-        margins = self.signs * (self.features @ x)
-        sigmoid = 1 / (1 + 2.718281828459045**margins)
-        return -self.features.T @ (self.signs * sigmoid) / self.samples + self.regularisation * x
+        slopes = -self.signs * self._failure(x)
+        return self.features.T @ slopes / self.samples + self.strong_convexity * x
+
+    @functools.cached_property
+    def minimiser(self):
+        """By Newton's method."""
+        x = self.start
+        for _ in range(50):
+            p = self._failure(x)
+            weights = p * (1 - p) / self.samples
+            hessian = (self.features.T * weights) @ self.features + self.strong_convexity * np.eye(self.size)
+            x = x - np.linalg.solve(hessian, self.gradient(x))
+        return x
+
+    def _failure(self, x):
+        """Probability of the wrong sign."""
+        return 1 / (1 + np.e ** (self.signs * (self.features @ x)))
 
 
 def oracles(steps, noise, seed=1):

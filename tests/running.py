@@ -4,6 +4,7 @@ import functools
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from nag_optax import eval_params
@@ -32,3 +33,25 @@ def run(tx, gradient, start, steps, *arguments):
 def ages(state):
     """Updates since the last restart."""
     return optax.tree.get(state, "age")
+
+
+def trajectory(tx, gradient, start, factors):
+    """Params, base iterate and the other outputs by name after every update, leaves [steps, ...]; each gradient is
+    multiplied by its factor.
+    """
+
+    def body(carry, factor):
+        params, state = carry
+        updates, state = tx.update(factor * gradient(params), state, params)
+        params = optax.apply_updates(params, updates)
+        names = getattr(state, "outputs", {})
+        outputs = {name: eval_params(state, params, output=name) for name in names}
+        return (params, state), (params, eval_params(state, params), outputs)
+
+    start = jnp.asarray(start)
+    return jax.jit(lambda f: jax.lax.scan(body, (start, tx.init(start)), f)[1])(jnp.asarray(factors))
+
+
+def close(ours, theirs, tolerance=1e-10):
+    """Asserts that two arrays agree, relative to the second one's largest element."""
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance * np.abs(theirs).max())

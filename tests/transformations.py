@@ -66,6 +66,9 @@ TRANSFORMATIONS = {
     "agnes": (nag_optax.agnes, {"learning_rate": 0.05, "correction": 0.1, "momentum": 0.9}),
     "snag": (nag_optax.snag, {"smoothness": 1.0, "strong_convexity": 0.05, "growth": 1.5}),
     "linear_coupling": (nag_optax.linear_coupling, {"learning_rate": 0.5}),
+    "agg_mo": (nag_optax.agg_mo, {"learning_rate": 0.05, "momenta": (0.0, 0.9)}),
+    "adan": (nag_optax.adan, {"learning_rate": 0.05}),
+    "nadam": (nag_optax.nadam, {"learning_rate": 0.05}),
     "accelerate, coupling": (
         constant,
         {"coefficients": from_coupling(tau=0.2, tau_next=0.2, mixing=0.1, long_step=0.5, learning_rate=0.1)},

@@ -26,7 +26,7 @@ import optax
 from nag_optax.coefficients import Coefficients, Rule
 from nag_optax.engine import accelerate, as_direction
 from nag_optax.hyperparameters import scalar_at
-from nag_optax.methods.weight_decay import decoupled_weight_decay
+from nag_optax.links.weight_decay import with_decoupled_weight_decay
 from nag_optax.schedules import Momentum, as_sequence
 from nag_optax.validation import check_choice, check_number
 
@@ -80,13 +80,9 @@ def nag(
     >>> bool(loss(eval_params(state, params)) <= 2 * 2 / (20 + 1) ** 2)  # 2 L |x_0 - x*|^2 / (k + 1)^2
     True
     """
-    check_number("weight_decay", weight_decay, at_least=0)
-    method = accelerate(
-        nag_rule(learning_rate, momentum, lookahead, velocity), restart=restart, accumulator_dtype=accumulator_dtype
-    )
-    if isinstance(weight_decay, int | float) and weight_decay == 0:
-        return method
-    return optax.chain(method, decoupled_weight_decay(learning_rate, weight_decay, mask))
+    rule = nag_rule(learning_rate, momentum, lookahead, velocity)
+    method = accelerate(rule, restart=restart, accumulator_dtype=accumulator_dtype)
+    return with_decoupled_weight_decay(method, learning_rate, weight_decay, mask)
 
 
 def scale_by_nag(

@@ -1,0 +1,1 @@
+"""What the library claims, measured: run a file as ``python -m benchmarks.NAME`` from the repository's root."""

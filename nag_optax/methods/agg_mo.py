@@ -1,0 +1,54 @@
+"""AggMo, aggregated momentum: several velocities, whose mean damps the oscillations of each.
+
+Lucas, Sun, Zemel & Grosse, https://arxiv.org/abs/1804.00325, (4)-(5), with beta^(i) the K momenta ::
+
+    v^(i)_{k+1} = beta^(i) v^(i)_k - g_k
+    theta_{k+1} = theta_k + (gamma / K) sum_i v^(i)_{k+1}
+
+It is the sum of K classical momenta at learning rate gamma / K, and is built as one. It is evaluated at params.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import optax
+
+from nag_optax.hyperparameters import scalar_at
+from nag_optax.methods.nag import nag
+from nag_optax.superposition import superpose
+from nag_optax.validation import check_number
+
+
+def agg_mo(
+    learning_rate: optax.ScalarOrSchedule,
+    momenta: Sequence[optax.ScalarOrSchedule] = (0.0, 0.9, 0.99),
+    *,
+    accumulator_dtype: Any = None,
+) -> optax.GradientTransformationExtraArgs:
+    """Aggregated momentum: large momenta for speed, small ones to damp them. It keeps one buffer per momentum.
+
+    The published restart tests speak of one velocity, so there is no ``restart``.
+
+    Args:
+      learning_rate: gamma, at least 0.
+      momenta: beta^(1), ..., beta^(K), each in [0, 1). The paper's default is 1 - 0.1^i for i = 0, 1, 2.
+      accumulator_dtype: as in `nag_optax.accelerate`.
+
+    Raises:
+      TypeError: if a number is none.
+      ValueError: if there are no momenta, or a concrete number is outside its range.
+
+    >>> import jax.numpy as jnp
+    >>> tx, gradient = agg_mo(0.2, [0.0, 0.9]), jnp.array([1.0])
+    >>> updates, state = tx.update(gradient, tx.init(gradient))
+    >>> tx.update(gradient, state)[0]  # half of 0.2 times 1, and of 0.2 times 1 + 0.9
+    Array([-0.29], dtype=float32)
+    """
+    if not momenta:
+        raise ValueError("momenta must hold at least one momentum, got none.")
+    check_number("learning_rate", learning_rate, at_least=0)
+
+    def share(step):
+        return scalar_at(learning_rate, step) / len(momenta)
+
+    return superpose(*(nag(share, beta, lookahead=0.0, accumulator_dtype=accumulator_dtype) for beta in momenta))
