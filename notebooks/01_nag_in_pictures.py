@@ -19,55 +19,16 @@
 # reads, is the point that the theory speaks about.
 
 # %%
-import functools
-import io
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 import optax
-import PIL.Image
-from IPython.display import Image
+from support import BLUE, GREEN, GREY, ORANGE, PINK, finish, keep, run, show
 
 from nag_optax import eval_params, nag, schedules
 
 jax.config.update("jax_enable_x64", True)
-GREY, ORANGE, BLUE, GREEN, PINK = "#767676", "#D55E00", "#0072B2", "#009E73", "#CC79A7"  # Okabe & Ito's, and a grey
-plt.rcParams |= {"figure.constrained_layout.use": True, "font.size": 9, "legend.frameon": False}
-plt.rcParams |= {"axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": "#e8e8e8"}
-plt.rcParams |= {"axes.titlelocation": "left", "axes.titlesize": 9.5, "axes.titleweight": "bold", "axes.xmargin": 0}
-
-
-def finish(ax, title, ylabel, xlabel="step $k$", legend="best", **limits):
-    ax.set(xlabel=xlabel, ylabel=ylabel, title=title, **limits)
-    ax.legend(loc=legend, fontsize=8)
-
-
-def show(figure):
-    """The figure as a PNG of 128 colours, a third of the bytes."""
-    figure.savefig(full := io.BytesIO(), dpi=160)
-    plt.close(figure)
-    palette = PIL.Image.open(full).convert("RGB").quantize(128, dither=PIL.Image.Dither.NONE)
-    palette.save(small := io.BytesIO(), "png", optimize=True)
-    return Image(small.getvalue(), width=820)
-
-
-@functools.partial(jax.jit, static_argnames=("tx", "loss", "steps", "read"))
-def run(tx, loss, x0, steps, read=eval_params):
-    """Params, and ``read(state, params)``, after 0, 1, ..., ``steps`` updates."""
-    tx = optax.with_extra_args_support(tx)
-
-    def body(carry, _):
-        x, state = carry
-        updates, state = tx.update(jax.grad(loss)(x), state, x, value_fn=loss)
-        x = optax.apply_updates(x, updates)
-        return (x, state), (x, read(state, x))
-
-    state = tx.init(x0)
-    _, later = jax.lax.scan(body, (x0, state), length=steps)
-    return jax.tree.map(lambda a, b: jnp.concatenate([jnp.asarray(a)[None], b]), (x0, read(state, x0)), later)
 
 
 def base_losses(tx, loss, x0, steps):
@@ -110,11 +71,7 @@ descent, classical, nesterov = losses.values()
 lowest = int((nesterov < jnp.minimum(descent, classical)).sum())
 assert lowest > 90 and nesterov[-1] < classical[-1] / 10 < descent[-1] / 1000
 finish(axes["d"], f"NAG lowest at {lowest} of 100 steps", "$f(x_k) - f^*$", legend="lower left", ylim=(1e-12, 0.1))
-picture = show(fig)
-for images in (Path("docs/images"), Path("../docs/images")):  # the README shows this picture
-    if images.is_dir():
-        (images / "nag.png").write_bytes(picture.data)
-picture
+keep(show(fig), "nag.png")
 
 # %% [markdown]
 # ## 2. How far ahead?

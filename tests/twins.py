@@ -1,6 +1,10 @@
 """NumPy float64 twins: the methods as their papers print them, in all their sequences, independent of the library."""
 
+import itertools
+
 import numpy as np
+
+from benchmarks.published import t_sequence
 
 
 def sutskever(gradient, theta, momentum, learning_rate, lookahead, steps):
@@ -43,12 +47,8 @@ def torch_nesterov(gradient, param, momentum, learning_rate, steps):
 
 def fista_momentum(steps):
     """beta_1, beta_2, ... of Beck & Teboulle: (t_k - 1) / t_{k+1}, t_1 = 1."""
-    t, betas = 1.0, []
-    for _ in range(steps):
-        t_next = (1 + np.sqrt(1 + 4 * t**2)) / 2
-        betas.append((t - 1) / t_next)
-        t = t_next
-    return betas
+    t = itertools.islice(t_sequence(), steps + 1)
+    return [(before - 1) / after for before, after in itertools.pairwise(t)]
 
 
 def restarted_fista(gradient, start, step_length, steps, restart, value=lambda x: 0.0):

@@ -35,7 +35,7 @@ def acc_sgd(
     Args:
       learning_rate: short step, at least 0.
       long_step: kappa, ratio of the long step to the short one; positive.
-      advantage: xi, statistical advantage parameter; at least 1, and in the theory at most sqrt(long_step).
+      advantage: xi, statistical advantage; at least 1, and by the authors' advice at most sqrt(long_step).
       small_constant: c0, in (0, 1).
       restart: as in `nag_optax.accelerate`.
       accumulator_dtype: as in `nag_optax.accelerate`.

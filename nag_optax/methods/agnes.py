@@ -6,8 +6,8 @@ Gupta, Siegel & Wojtowytsch, https://arxiv.org/abs/2302.05515 ::
     x_{k+1} = y_k - eta g_k                                             base iterate
     v_{k+1} = rho_k (v_k - g_k)
 
-Nesterov's method is alpha = eta. Gradient noise with E|g - grad f|^2 <= sigma^2 |grad f|^2 wants a shorter alpha;
-Nesterov's method itself is then unstable once sigma^2 reaches 1.
+Nesterov's method is alpha = eta. Gradient noise with E|g - grad f|^2 <= sigma^2 |grad f|^2 wants a shorter alpha:
+Nesterov's method accelerates for sigma < 1 only, this one for any sigma.
 """
 
 from typing import Any

@@ -31,7 +31,7 @@ def mass(
 
     Args:
       learning_rate: eta_1, at least 0.
-      alpha: in (0, 1); 1 / sqrt(kappa kappa_m) in the theory.
+      alpha: in (0, 1); 1 / sqrt(kappa kappa_m), kappa the condition number, as commonly stated.
       kappa: kappa_m, at least 1; 1 is Nesterov's method.
       restart: as in `nag_optax.accelerate`.
       accumulator_dtype: as in `nag_optax.accelerate`.

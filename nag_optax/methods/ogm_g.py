@@ -10,7 +10,6 @@ L, (theta_0 + 1) / (2 L) the first time. Params are y; after N gradients they ar
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -46,18 +45,20 @@ def ogm_g(
     check_number("learning_rate", learning_rate, at_least=0)
     check_integer("horizon", horizon, at_least=1)
     theta = _thetas(horizon)
-    tau = np.concatenate([[1.0], 1 - (theta[2:] / theta[1:-1]) ** 4, [1.0]])  # tau_0, ..., tau_N, and after
-    long_step = np.concatenate([[(theta[0] + 1) / 2], theta[1:-1]])
+    tau = np.concatenate([[1.0], 1 - (theta[2:] / theta[1:-1]) ** 4])  # tau_0, ..., tau_N
+    long_step = [(theta[0] + 1) / 2, *theta[1:-2]]
+    numbers = np.stack([tau[:-1], tau[1:], long_step], axis=1)
+    beyond = [[1.0, 0.0, 1.0]]  # the plain step, from an empty buffer to an empty buffer
+    table = np.concatenate([numbers, beyond])
 
     def step(step, age, carry):
         if not isinstance(step, Tracer) and int(step) >= horizon:
             raise ValueError(
                 f"horizon must be at least the number of updates, got {horizon} and update {int(step) + 1}."
             )
-        rate, within = scalar_at(learning_rate, step), jnp.minimum(step, horizon - 1)
-        now, following, long = (jnp.asarray(x)[i] for x, i in ((tau, within), (tau, within + 1), (long_step, within)))
-        c = from_coupling(now, following, 0, long * rate, rate)
-        return jax.tree.map(lambda x: jnp.where(step < horizon, x, 0), c)._replace(step=rate), carry
+        rate = scalar_at(learning_rate, step)
+        tau_now, tau_next, long = jnp.asarray(table)[jnp.minimum(step, horizon)]
+        return from_coupling(tau_now, tau_next, 0, long * rate, rate), carry
 
     return accelerate(Rule(tuple, step), accumulator_dtype=accumulator_dtype)
 
