@@ -1,6 +1,6 @@
 """Nesterov acceleration for JAX, as pure ``optax.GradientTransformation``s."""
 
-from nag_optax import schedules
+from nag_optax import prox, schedules
 from nag_optax.coefficients import Coefficients, Rule, from_coupling, from_momentum_and_correction, from_two_step
 from nag_optax.engine import AccelerateState, accelerate
 from nag_optax.evaluation import eval_params
@@ -52,6 +52,8 @@ __all__ = [
     # inside adaptive methods
     "adan",
     "nadam",
+    # solve
+    "prox",
     # write your own method in five numbers
     "AccelerateState",
     "Coefficients",

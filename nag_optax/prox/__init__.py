@@ -1,0 +1,49 @@
+"""Proximal operators: the other half of a composite problem f + g.
+
+``prox(params, step)`` is the point that minimises ``g(x) + |x - params|^2 / (2 step)``. The functions here make such
+operators, over pytrees: the penalties and constraints that statistics and signal processing use, and a small calculus
+to combine them. Each docstring gives g, and so what the operator is the argmin of. Strengths may be traced: under
+``jax.jit``, ``jax.vmap`` and ``jax.grad`` they are ordinary arguments.
+
+Where Optax has the projection, it is Optax's. A function ``(params, step) -> params`` of your own serves as well.
+"""
+
+from nag_optax.prox.calculus import conjugate, masked, scaled, sum_over_leaves, translated
+from nag_optax.prox.constraints import box, from_projection, non_negative, simplex
+from nag_optax.prox.nuclear_norm import nuclear_norm
+from nag_optax.prox.operator import Prox, none
+from nag_optax.prox.penalties import (
+    elastic_net,
+    group_lasso,
+    huber,
+    l1,
+    l2_norm,
+    l2_squared,
+    linf_norm,
+    non_negative_l1,
+)
+from nag_optax.prox.total_variation import total_variation_1d
+
+__all__ = [
+    "Prox",
+    "box",
+    "conjugate",
+    "elastic_net",
+    "from_projection",
+    "group_lasso",
+    "huber",
+    "l1",
+    "l2_norm",
+    "l2_squared",
+    "linf_norm",
+    "masked",
+    "non_negative",
+    "non_negative_l1",
+    "none",
+    "nuclear_norm",
+    "scaled",
+    "simplex",
+    "sum_over_leaves",
+    "total_variation_1d",
+    "translated",
+]

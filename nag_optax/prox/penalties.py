@@ -1,0 +1,147 @@
+"""Penalties with a closed-form proximal operator.
+
+Shared arguments: ``strength`` is a scalar of at least 0, or a pytree like params (arrays broadcast within a leaf) that
+weighs every coordinate. It may be traced.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from nag_optax.hyperparameters import Scalar
+from nag_optax.prox.constraints import from_projection
+from nag_optax.prox.operator import Prox, per_leaf, squared_norm
+
+
+def l1(strength: Any = 1.0) -> Prox:
+    """g(x) = sum of strength |x_i|: soft thresholding, sparse solutions (LASSO).
+
+    >>> l1(0.5)(jnp.array([2.0, -0.3, -1.0]), step=1.0)
+    Array([ 1.5,  0. , -0.5], dtype=float32)
+    """
+    return per_leaf(lambda x, step, s: _shrink(x, step * s), lambda x, s: jnp.sum(s * jnp.abs(x)), strength)
+
+
+def l2_squared(strength: Any = 1.0) -> Prox:
+    """g(x) = sum of strength x_i^2 / 2: ridge, shrinks all coordinates alike.
+
+    >>> l2_squared(1.0)(jnp.array([2.0, -1.0]), step=1.0)
+    Array([ 1. , -0.5], dtype=float32)
+    """
+    return per_leaf(lambda x, step, s: x / (1 + step * s), lambda x, s: jnp.sum(s * jnp.abs(x) ** 2) / 2, strength)
+
+
+def elastic_net(l1_strength: Any = 1.0, l2_strength: Any = 1.0) -> Prox:
+    """g(x) = sum of l1_strength |x_i| + l2_strength x_i^2 / 2.
+
+    >>> elastic_net(0.5, 1.0)(jnp.array([2.0, -0.3]), step=1.0)
+    Array([0.75, 0.  ], dtype=float32)
+    """
+    return per_leaf(
+        lambda x, step, a, b: _shrink(x, step * a) / (1 + step * b),
+        lambda x, a, b: jnp.sum(a * jnp.abs(x) + b * jnp.abs(x) ** 2 / 2),
+        l1_strength,
+        l2_strength,
+    )
+
+
+def non_negative_l1(strength: Any = 1.0) -> Prox:
+    """g(x) = sum of strength x_i for x >= 0, infinite elsewhere: a sparse and non-negative solution.
+
+    >>> non_negative_l1(0.5)(jnp.array([2.0, -0.3, 0.4]), step=1.0)
+    Array([1.5, 0. , 0. ], dtype=float32)
+    """
+    return per_leaf(lambda x, step, s: jnp.maximum(x - step * s, 0), lambda x, s: jnp.sum(s * x), strength)
+
+
+def huber(strength: Any = 1.0, delta: Any = 1.0) -> Prox:
+    """g(x) = sum of strength h(x_i), h(x) = x^2 / 2 up to |x| = delta and delta |x| - delta^2 / 2 beyond.
+
+    >>> huber(1.0, delta=1.0)(jnp.array([1.0, 5.0]), step=1.0)
+    Array([0.5, 4. ], dtype=float32)
+    """
+
+    def prox(x, step, s, d):
+        inside = x / (1 + step * s)
+        return jnp.where(jnp.abs(inside) <= d, inside, _shrink(x, step * s * d))
+
+    def value(x, s, d):
+        inside = jnp.minimum(jnp.abs(x), d)
+        return jnp.sum(s * inside * (jnp.abs(x) - inside / 2))
+
+    return per_leaf(prox, value, strength, delta)
+
+
+def group_lasso(strength: Any = 1.0, axis: int | tuple[int, ...] = -1) -> Prox:
+    """g(x) = sum of strength |x_group|_2 over groups, which are the slices along ``axis`` of each leaf: whole groups
+    vanish. A pytree of strengths must broadcast with that axis kept at size 1. A scalar leaf is a group of its own.
+
+    >>> group_lasso(1.0)(jnp.array([[3.0, 4.0], [0.3, 0.4]]), step=1.0)
+    Array([[2.4, 3.2],
+           [0. , 0. ]], dtype=float32)
+    """
+
+    def norm(x):
+        return _safe_norm(x, axis if x.ndim else None)
+
+    return per_leaf(
+        lambda x, step, s: _shrink_by_norm(x, norm(x), step * s), lambda x, s: jnp.sum(s * norm(x)), strength
+    )
+
+
+def l2_norm(strength: Scalar = 1.0) -> Prox:
+    """g(x) = strength |x|_2, of all leaves together: one group. ``sum_over_leaves(l2_norm(s))`` makes each leaf one.
+
+    >>> l2_norm(1.0)({"a": jnp.array([3.0]), "b": jnp.array([4.0])}, step=2.5)
+    {'a': Array([1.5], dtype=float32), 'b': Array([2.], dtype=float32)}
+    """
+
+    def norm(params):
+        total = squared_norm(params)
+        return jnp.where(total > 0, jnp.sqrt(jnp.where(total > 0, total, 1)), 0)
+
+    def apply(params, step):
+        length = norm(params)
+        return jax.tree.map(lambda x: _shrink_by_norm(x, length, step * strength).astype(x.dtype), params)
+
+    return Prox(apply, lambda params: strength * norm(params))
+
+
+def linf_norm(strength: Scalar = 1.0) -> Prox:
+    """g(x) = strength max |x_i|, of all leaves together: the largest coordinates are cut to one height.
+
+    >>> linf_norm(1.0)(jnp.array([3.0, 1.0, 2.5]), step=1.5).round(4)
+    Array([2., 1., 2.], dtype=float32)
+    """
+
+    def apply(params, step):
+        radius = jnp.asarray(step * strength, jnp.result_type(float))
+        ball = from_projection(optax.projections.projection_l1_ball, radius)
+        return jax.tree.map(lambda x, b: (x - b).astype(x.dtype), params, ball(params))
+
+    def value(params):
+        return strength * jnp.max(jnp.stack([jnp.max(jnp.abs(x), initial=0) for x in jax.tree.leaves(params)]))
+
+    return Prox(apply, value)
+
+
+def _shrink(x: Array, threshold: Any) -> Array:
+    """Soft thresholding; complex numbers keep their phase."""
+    if jnp.issubdtype(x.dtype, jnp.complexfloating):
+        return _shrink_by_norm(x, _safe_norm(x[..., None], -1)[..., 0], threshold)
+    return x - jnp.clip(x, -threshold, threshold)
+
+
+def _shrink_by_norm(x: Array, norm: Array, threshold: Any) -> Array:
+    """x, its norm shortened by the threshold."""
+    vanishes = norm <= threshold
+    return x * jnp.where(vanishes, 0, 1 - threshold / jnp.where(vanishes, 1, norm))
+
+
+def _safe_norm(x: Array, axis: Any) -> Array:
+    """The 2-norm along an axis, kept, whose gradient at 0 is 0."""
+    total = jnp.sum(jnp.abs(x) ** 2, axis=axis, keepdims=True)
+    return jnp.where(total > 0, jnp.sqrt(jnp.where(total > 0, total, 1)), 0)
