@@ -2,6 +2,11 @@
 
 from nag_optax import prox, schedules
 from nag_optax.coefficients import Coefficients, Rule, from_coupling, from_momentum_and_correction, from_two_step
+from nag_optax.composite.ac_fgm import ac_fgm
+from nag_optax.composite.adanag import adanag
+from nag_optax.composite.fista import fista
+from nag_optax.composite.loop import Status
+from nag_optax.composite.minimize import Solution, minimize
 from nag_optax.engine import AccelerateState, accelerate
 from nag_optax.evaluation import eval_params
 from nag_optax.links.inverse_sqrt_size import scale_by_inverse_sqrt_size
@@ -53,6 +58,12 @@ __all__ = [
     "adan",
     "nadam",
     # solve
+    "Solution",
+    "Status",
+    "ac_fgm",
+    "adanag",
+    "fista",
+    "minimize",
     "prox",
     # write your own method in five numbers
     "AccelerateState",

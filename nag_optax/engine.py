@@ -44,6 +44,16 @@ class AccelerateState(NamedTuple):
     reference: Array
 
 
+class BaseIterate(NamedTuple):
+    """Part of the state of a method that keeps the base iterate itself, where reading it out would lose digits.
+
+    Attributes:
+      params: the base iterate, a pytree like params; ``()`` where params are the base iterate.
+    """
+
+    params: Any
+
+
 class DirectionState(NamedTuple):
     """State of an accelerated method that leaves the learning rate to a later link of the chain, such as
     ``scale_by_nag``.

@@ -6,15 +6,15 @@ partitions and wrappers, and Flax wraps their leaves in variables; this module f
 matches their buffers to the parameters by path.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 from jax import Array
 
-from nag_optax.engine import AccelerateState, DirectionState
-from nag_optax.hyperparameters import scalar_at
+from nag_optax.engine import AccelerateState, BaseIterate, DirectionState
+from nag_optax.hyperparameters import Scalar, scalar_at
 from nag_optax.superposition import SuperpositionState
 
 
@@ -54,57 +54,70 @@ def eval_params(
     if learning_rate is not None and not all(isinstance(s, DirectionState) for s in found):
         raise ValueError("learning_rate is for states of scale_by_nag only; this method knows its own.")
 
-    offsets = {}
-    for terms in (_offset(s, output, learning_rate) for s in found):
-        if twice := offsets.keys() & terms.keys():
+    reads = {}
+    for found_reads in (_reads(s, output, learning_rate) for s in found):
+        if twice := reads.keys() & found_reads.keys():
             where = jax.tree_util.keystr(twice.pop())
             raise ValueError(f"two accelerated methods act on {where}: the base iterate is ambiguous.")
-        offsets |= terms
+        reads |= found_reads
 
-    def move(path, p):
-        for readout, momentum in offsets.pop(path, ()):
-            if jnp.shape(p) != jnp.shape(momentum):
-                shapes, where = f"{momentum.shape}, {jnp.shape(p)}", jax.tree_util.keystr(path)
+    def evaluate(path, p):
+        for read in reads.pop(path, ()):
+            if jnp.shape(p) != jnp.shape(read.buffer):
+                shapes, where = f"{read.buffer.shape}, {jnp.shape(p)}", jax.tree_util.keystr(path)
                 raise ValueError(f"state does not belong to params: shapes {shapes} at {where}.")
-            p = (p + readout * momentum).astype(jnp.result_type(p))
+            p = (p + read.readout * read.buffer).astype(jnp.result_type(p)) if read.added else read.buffer
         return p
 
-    evaluated = jax.tree_util.tree_map_with_path(move, params)
-    if offsets:
-        where = ", ".join(map(jax.tree_util.keystr, offsets))
+    evaluated = jax.tree_util.tree_map_with_path(evaluate, params)
+    if reads:
+        where = ", ".join(map(jax.tree_util.keystr, reads))
         raise ValueError(f"state does not belong to params, which have nothing at {where}.")
     return evaluated
 
 
-def _find(state: Any) -> list[AccelerateState | DirectionState | SuperpositionState]:
-    kinds = (AccelerateState, DirectionState, SuperpositionState)
-    return [leaf for leaf in jax.tree.leaves(state, is_leaf=lambda s: isinstance(s, kinds)) if isinstance(leaf, kinds)]
+class _Read(NamedTuple):
+    """One leaf's way to the output: the buffer times the readout, added to params or in their place."""
+
+    buffer: Array
+    readout: Scalar = 1
+    added: bool = True
 
 
-def _offset(
-    state: AccelerateState | DirectionState | SuperpositionState,
-    output: str,
-    learning_rate: optax.ScalarOrSchedule | None,
-) -> dict[Any, list[tuple[Array, Array]]]:
-    """By path, the (readout, buffer) whose products lead from params to the output."""
+_KINDS = (AccelerateState, DirectionState, SuperpositionState, BaseIterate)
+
+
+def _find(state: Any) -> list[Any]:
+    leaves = jax.tree.leaves(state, is_leaf=lambda s: isinstance(s, _KINDS))
+    return [leaf for leaf in leaves if isinstance(leaf, _KINDS)]
+
+
+def _reads(state: Any, output: str, learning_rate: optax.ScalarOrSchedule | None) -> dict[Any, list[_Read]]:
+    """How every leaf is read, by path."""
     match state:
+        case BaseIterate(params):
+            if output != "base":
+                raise ValueError(f"output must be 'base' for this method, got {output!r}.")
+            return {path: [_Read(x, added=False)] for path, x in jax.tree_util.tree_leaves_with_path(params)}
         case AccelerateState():
             parts, scale = (state,), 1.0
-        case SuperpositionState():
-            parts, scale = state.parts, 1.0
-        case DirectionState():
+        case SuperpositionState(parts):
+            scale = 1.0
+        case DirectionState(accelerated):
             if learning_rate is None:
                 raise ValueError(
                     "state of scale_by_nag does not know the learning rate: pass learning_rate=, number or schedule."
                 )
-            last_step = jnp.maximum(_value(state.accelerated.step) - 1, 0)
-            parts, scale = (state.accelerated,), scalar_at(learning_rate, last_step)
-    offsets = {}
+            last_step = jnp.maximum(_value(accelerated.step) - 1, 0)
+            parts, scale = (accelerated,), scalar_at(learning_rate, last_step)
+        case _:
+            raise TypeError(f"state of unknown kind {type(state).__name__}.")
+    reads = {}
     for part in parts:
         readout = scale * _readout(part, output)
         for path, momentum in jax.tree_util.tree_leaves_with_path(part.momentum):
-            offsets.setdefault(path, []).append((readout, momentum))
-    return offsets
+            reads.setdefault(path, []).append(_Read(momentum, readout))
+    return reads
 
 
 def _readout(state: AccelerateState, output: str) -> Array:

@@ -28,6 +28,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from nag_optax.coefficients import Coefficients
+from nag_optax.trees import total
 
 SPEED_TEST_FROM = 10
 """The speed test waits until the sequence's (age + 1)-th update: k_min of Su, Boyd & Candes, who use 10."""
@@ -75,7 +76,7 @@ class RestartTest(NamedTuple):
 def gradient_test(evidence: Evidence) -> Verdict:
     """Restarts when the base iterate is about to move uphill."""
     p, q = _move(evidence.coefficients, evidence.state.readout)
-    descent = _sum(lambda g, m: (g.conj() * (p * m + q * g)).real, evidence.gradients, evidence.state.momentum)
+    descent = total(lambda g, m: (g.conj() * (p * m + q * g)).real, evidence.gradients, evidence.state.momentum)
     restart = descent < 0
     return Verdict(_plain_if(restart, evidence.coefficients), restart, evidence.state.reference)
 
@@ -102,7 +103,7 @@ def speed_test(evidence: Evidence) -> Verdict:
     just_restarted = (evidence.state.age == 0) & (evidence.state.step > 0)
     coefficients = _plain_if(just_restarted, evidence.coefficients)
     p, q = _move(coefficients, evidence.state.readout)
-    speed = _sum(lambda g, m: jnp.abs(p * m + q * g) ** 2, evidence.gradients, evidence.state.momentum)
+    speed = total(lambda g, m: jnp.abs(p * m + q * g) ** 2, evidence.gradients, evidence.state.momentum)
     restart = (speed < evidence.state.reference) & (evidence.state.age + 1 >= SPEED_TEST_FROM)
     return Verdict(coefficients, restart, speed)
 
@@ -144,12 +145,3 @@ def _next_base_iterate(evidence: Evidence) -> Any:
         evidence.state.momentum,
         evidence.gradients,
     )
-
-
-def _sum(function: Callable[..., Array], *trees: Any) -> Array:
-    """The sum of a function of leaves, in float32 or better. Sums keep every sharding; ``vdot`` refuses some."""
-
-    def total(*leaves):
-        return jnp.sum(function(*(x.astype(jnp.result_type(x, jnp.float32)) for x in leaves)))
-
-    return sum(jax.tree.leaves(jax.tree.map(total, *trees)), jnp.zeros(()))

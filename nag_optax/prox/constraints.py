@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import optax
 
 from nag_optax.hyperparameters import Scalar
-from nag_optax.prox.operator import Prox, for_each_leaf, widened, zero
+from nag_optax.prox.operator import Prox, for_each_leaf, zero
+from nag_optax.trees import widened
 
 
 def from_projection(projection: Callable[..., Any], *arguments: Any, **keywords: Any) -> Prox:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from nag_optax.hyperparameters import Scalar
+from nag_optax.trees import widened
 
 
 class Prox(NamedTuple):
@@ -57,16 +58,6 @@ def per_leaf(prox: Callable[..., Array], value: Callable[..., Array], *strengths
 def zero(params: Any) -> Array:
     """0, in float32 or better."""
     return jnp.zeros((), jnp.result_type(jnp.float32, *(jnp.finfo(x.dtype).dtype for x in jax.tree.leaves(params))))
-
-
-def squared_norm(params: Any) -> Array:
-    """The sum of all squares, in float32 or better."""
-    return sum((jnp.sum(jnp.abs(widened(x)) ** 2) for x in jax.tree.leaves(params)), zero(params))
-
-
-def widened(x: Array, dtype: Any = jnp.float32) -> Array:
-    """The array in a dtype or better."""
-    return jnp.asarray(x, jnp.result_type(x, dtype))
 
 
 def for_each_leaf(strength: Any, params: Any) -> Any:

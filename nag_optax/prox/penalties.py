@@ -13,7 +13,8 @@ from jax import Array
 
 from nag_optax.hyperparameters import Scalar
 from nag_optax.prox.constraints import from_projection
-from nag_optax.prox.operator import Prox, per_leaf, squared_norm
+from nag_optax.prox.operator import Prox, per_leaf
+from nag_optax.trees import squared_norm
 
 
 def l1(strength: Any = 1.0) -> Prox:

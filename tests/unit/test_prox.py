@@ -83,6 +83,7 @@ SETS = {"non_negative", "non_negative_l1", "box", "box of a pytree", "simplex", 
 @pytest.mark.parametrize("step", [0.3, 2.0])
 def test_no_point_nearby_or_far_has_a_smaller_proximal_objective(name, step):
     g, v = OPERATORS[name].value, point(name, 0)
+    assert g is not None
     best = compiled(name)(v, step)
 
     @jax.jit

@@ -1,0 +1,1 @@
+"""Composite problems: f smooth, g with a proximal operator."""

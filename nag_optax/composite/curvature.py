@@ -1,0 +1,67 @@
+"""How curved a function is, from values and gradients: what the methods without a step size go by."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from nag_optax import trees
+from nag_optax.validation import check_number
+
+
+def along_gradient(gradient_of: Callable[[Any], Any], params: Any, value: Array, gradient: Any) -> Array:
+    """|grad f(x - h g) - g| / |h g|, with one more gradient; positive and finite whatever f is.
+
+    The distance h = |f| / |g|^2 has the units of a step, so that neither the scale of f nor that of x matters.
+    """
+    length = trees.norm(gradient)
+    far = jnp.abs(value) / length / length
+    usable = (far > 0) & jnp.isfinite(far)
+    far = jnp.where(usable, far, (1 + trees.norm(params)) / jnp.where(length > 0, length, 1))
+    ahead = trees.plus(params, -far, gradient)
+    moved = trees.norm(trees.minus(ahead, params))
+    curvature = trees.norm(trees.minus(gradient_of(ahead), gradient)) / jnp.where(moved > 0, moved, 1)
+    return jnp.where((curvature > 0) & jnp.isfinite(curvature), curvature, 1 / far)
+
+
+def between(f_old: Array, f_new: Array, slope: Array, turn: Array, squared_change: Array) -> Array:
+    """|dg|^2 / (2 D(x_old, x_new)), the curvature that parameter-free methods go by; 0 where it would be 0 / 0.
+
+    Where D = f_old - f_new - <g_new, x_old - x_new> is no more than the rounding of f, half of <dg, dx> takes its
+    place: the same for a quadratic, and no difference of large numbers.
+
+    Args:
+      f_old: f at the last point.
+      f_new: f at this one.
+      slope: <g_new, x_old - x_new>.
+      turn: <g_new - g_old, x_new - x_old>.
+      squared_change: |g_new - g_old|^2.
+    """
+    gap = f_old - f_new - slope
+    rounding = 100 * jnp.finfo(gap.dtype).eps * jnp.maximum(jnp.abs(f_old), jnp.abs(f_new))
+    gap = jnp.where(gap > rounding, gap, turn / 2)
+    return jnp.where(gap > 0, squared_change / jnp.where(gap > 0, 2 * gap, 1), 0)
+
+
+def check_smoothness(smoothness: Any) -> None:
+    """Raises if an initial estimate is given and not positive."""
+    if smoothness is not None:
+        check_number("smoothness", smoothness, above=0)
+
+
+def loss_at(params: Any, value: Any, name: str, dtype: Any) -> Array:
+    """The loss that ``update`` was given; raises if it is missing, or params are."""
+    if params is None or value is None:
+        raise ValueError(f"{name} needs params and the loss: call update(gradients, state, params, value=loss).")
+    return jnp.asarray(value, dtype)
+
+
+def at_the_start(smoothness: Any, value_fn: Any, params: Any, value: Array, gradient: Any, name: str) -> Any:
+    """The estimate that the user gave, or the curvature along the gradient; raises if neither is to be had."""
+    if smoothness is not None:
+        return smoothness
+    if value_fn is None:
+        raise ValueError(f"{name} needs smoothness=, or update(..., value_fn=loss) to measure it.")
+    return along_gradient(jax.grad(value_fn), params, value, gradient)

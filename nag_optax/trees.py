@@ -1,0 +1,62 @@
+"""Arithmetic on pytrees: sums over all leaves in float32 or better, moves that keep each leaf's dtype.
+
+Sums are elementwise products that are added up, because ``vdot`` and ``ravel`` refuse some shardings.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from nag_optax.hyperparameters import Scalar
+
+
+def widened(x: Array, dtype: Any = jnp.float32) -> Array:
+    """The array in a dtype or better."""
+    return jnp.asarray(x, jnp.result_type(x, dtype))
+
+
+def total(function: Callable[..., Array], *trees: Any) -> Array:
+    """The sum of a function of leaves, in float32 or better."""
+
+    def of_leaves(*leaves):
+        return jnp.sum(function(*(widened(x) for x in leaves)))
+
+    return sum(jax.tree.leaves(jax.tree.map(of_leaves, *trees)), jnp.zeros((), jnp.float32))
+
+
+def inner(x: Any, y: Any) -> Array:
+    """<x, y>, for complex trees its real part."""
+    return total(lambda a, b: (a.conj() * b).real, x, y)
+
+
+def squared_norm(x: Any) -> Array:
+    """|x|^2."""
+    return total(lambda a: jnp.abs(a) ** 2, x)
+
+
+def norm(x: Any) -> Array:
+    """|x|."""
+    return jnp.sqrt(squared_norm(x))
+
+
+def plus(x: Any, scale: Scalar, y: Any) -> Any:
+    """``x + scale * y``, in the dtypes of x."""
+    return jax.tree.map(lambda a, b: (a + scale * b).astype(a.dtype), x, y)
+
+
+def minus(x: Any, y: Any) -> Any:
+    """``x - y``, in float32 or better."""
+    return jax.tree.map(lambda a, b: widened(a) - widened(b), x, y)
+
+
+def where(condition: Array, x: Any, y: Any) -> Any:
+    """Leaves of x where the scalar condition holds, of y elsewhere."""
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), x, y)
+
+
+def scaled_difference(x: Any, y: Any, scale: Scalar) -> Any:
+    """``scale * (x - y)``, in the dtypes of x."""
+    return jax.tree.map(lambda a, b: (scale * (a - b)).astype(a.dtype), x, y)
