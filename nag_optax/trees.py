@@ -55,8 +55,3 @@ def minus(x: Any, y: Any) -> Any:
 def where(condition: Array, x: Any, y: Any) -> Any:
     """Leaves of x where the scalar condition holds, of y elsewhere."""
     return jax.tree.map(lambda a, b: jnp.where(condition, a, b), x, y)
-
-
-def scaled_difference(x: Any, y: Any, scale: Scalar) -> Any:
-    """``scale * (x - y)``, in the dtypes of x."""
-    return jax.tree.map(lambda a, b: (scale * (a - b)).astype(a.dtype), x, y)

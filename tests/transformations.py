@@ -69,6 +69,18 @@ TRANSFORMATIONS = {
     "agg_mo": (nag_optax.agg_mo, {"learning_rate": 0.05, "momenta": (0.0, 0.9)}),
     "adan": (nag_optax.adan, {"learning_rate": 0.05}),
     "nadam": (nag_optax.nadam, {"learning_rate": 0.05}),
+    "fista": (nag_optax.fista, {"step_size": 0.5, "prox": nag_optax.prox.none()}),
+    "fista, strongly convex": (
+        nag_optax.fista,
+        {
+            "step_size": 0.5,
+            "prox": nag_optax.prox.none(),
+            "momentum": schedules.chambolle_pock(0.5, 0.05),
+            "restart": None,
+        },
+    ),
+    "adanag": (nag_optax.adanag, {"smoothness": 1.0}),
+    "ac_fgm": (nag_optax.ac_fgm, {"smoothness": 1.0}),
     "accelerate, coupling": (
         constant,
         {"coefficients": from_coupling(tau=0.2, tau_next=0.2, mixing=0.1, long_step=0.5, learning_rate=0.1)},
@@ -79,3 +91,8 @@ TRANSFORMATIONS = {
     ),
     "accelerate, two-step": (constant, {"coefficients": from_two_step(beta=0.7, alpha=0.1, gamma=0.4, delta=0.3)}),
 }
+
+# Differences of values and gradients set their steps, so that rounding shows at once.
+PARAMETER_FREE = {"adanag", "ac_fgm"}
+# They sum over all leaves, and so over all devices.
+REDUCING = PARAMETER_FREE | {"fista"} | {name for name in TRANSFORMATIONS if "restart" in name}

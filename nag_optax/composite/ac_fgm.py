@@ -94,11 +94,12 @@ def ac_fgm(
 
     def init(params: Any) -> AcFgmState:
         dtype = hyperparameter_dtype(params)
-        zero, one = jnp.zeros((), dtype), jnp.ones((), dtype)
+        value, step_size, tau_before = (jnp.zeros((), dtype) for _ in range(3))
+        taus = (jnp.ones((), dtype), tau_before)
         average, previous = (jax.tree.map(jnp.copy, params) for _ in range(2))
         gradient = jax.tree.map(jnp.zeros_like, params)
         step = jnp.zeros((), jnp.int32)
-        return AcFgmState(step, average, previous, gradient, zero, zero, (one, zero), BaseIterate(()))
+        return AcFgmState(step, average, previous, gradient, value, step_size, taus, BaseIterate(()))
 
     def update(updates: Any, state: Any, params: Any = None, *, value: Any = None, value_fn: Any = None, **extra: Any):
         gradient, dtype = updates, state.value.dtype

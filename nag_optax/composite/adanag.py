@@ -88,9 +88,9 @@ def adanag(smoothness: Scalar | None = None) -> optax.GradientTransformationExtr
         return (alpha(k) * tau(k)) ** 2
 
     def init(params: Any) -> AdaNagState:
-        zero = jnp.zeros((), hyperparameter_dtype(params))
+        value, step_size, lead = (jnp.zeros((), hyperparameter_dtype(params)) for _ in range(3))
         momentum, gradient = (jax.tree.map(jnp.zeros_like, params) for _ in range(2))
-        return AdaNagState(jnp.zeros((), jnp.int32), momentum, gradient, zero, zero, zero, BaseIterate(()))
+        return AdaNagState(jnp.zeros((), jnp.int32), momentum, gradient, value, step_size, lead, BaseIterate(()))
 
     def update(updates: Any, state: Any, params: Any = None, *, value: Any = None, value_fn: Any = None, **extra: Any):
         gradient, dtype = updates, state.value.dtype

@@ -94,11 +94,11 @@ def _step(problem: Problem, point: Point) -> Point:
     carry = point.carry
     first = jnp.where(carry.room, point.step_size / GROW, point.step_size)
     if problem.unrolled:  # the step size is a constant to derivatives, the step is not
-        step, counts = without_derivative(lambda step: _search(problem, point, step), first)
-        trial = _try(problem, point, step, None)
-        trial = trial._replace(values=trial.values + counts[0], gradients=trial.gradients + counts[1])
+        step, (values, gradients) = without_derivative(lambda step: _searched_step(problem, point, step), first)
+        trial = _try(problem, point, step, _before(problem, point))
+        trial = trial._replace(values=trial.values + values, gradients=trial.gradients + gradients)
     else:
-        trial = _search_trial(problem, point, first)
+        trial = _search(problem, point, first)
     accepted = trial.excess <= 1
     x = trees.where(accepted, trial.x, point.params)
     move = trees.minus(trial.y, trial.x)
@@ -107,7 +107,7 @@ def _step(problem: Problem, point: Point) -> Point:
     previous = trees.where(uphill, x, point.params)
     scale = trees.norm(trial.gradient)
     eps = jnp.finfo(problem.dtype).eps
-    unmoved = jnp.where(jnp.isfinite(trial.f_y), point.value, jnp.nan)
+    unmoved = jnp.where(jnp.isfinite(trial.excess), point.value, jnp.nan)
     return Point(
         params=x,
         value=jnp.where(accepted, trial.f_x + problem.prox_value(x), unmoved),
@@ -122,27 +122,33 @@ def _step(problem: Problem, point: Point) -> Point:
     )
 
 
-def _search(problem: Problem, point: Point, first: Array) -> tuple[Array, tuple[Array, Array]]:
-    trial = _search_trial(problem, point, first)
+def _searched_step(problem: Problem, point: Point, first: Array) -> tuple[Array, tuple[Array, Array]]:
+    trial = _search(problem, point, first)
     return trial.step, (trial.values, trial.gradients)
 
 
-def _search_trial(problem: Problem, point: Point, first: Array) -> Trial:
+def _search(problem: Problem, point: Point, first: Array) -> Trial:
     """The first trial that passes the test, or the last one before it is hopeless."""
 
     def goes_on(trial):
         hopeless = (trial.count >= MAX_TRIALS) | (~jnp.isfinite(trial.f_y) & (trial.count > 1))
         return ~(trial.excess <= 1) & ~hopeless
 
-    return jax.lax.while_loop(
-        goes_on, lambda trial: _try(problem, point, SHRINK * trial.step, trial), _try(problem, point, first, None)
-    )
+    def again(trial):
+        return _try(problem, point, SHRINK * trial.step, trial)
+
+    return jax.lax.while_loop(goes_on, again, _before(problem, point)._replace(step=first / SHRINK))
 
 
-def _try(problem: Problem, point: Point, step: Array, before: Trial | None) -> Trial:
+def _before(problem: Problem, point: Point) -> Trial:
+    """What stands before the first trial: nothing accepted, nothing counted."""
+    x, zero, count = point.params, jnp.zeros((), problem.dtype), jnp.zeros((), jnp.int32)
+    return Trial(zero, zero, x, x, zero, zero, x, zero, zero + jnp.inf, count, count, count)
+
+
+def _try(problem: Problem, point: Point, step: Array, before: Trial) -> Trial:
     x_k, (previous, t_k, _) = point.params, point.carry
-    if before is not None:
-        t_k = jnp.where(jnp.isfinite(before.f_y), t_k, 1)  # momentum led out of f's domain: back to x_k
+    t_k = jnp.where(jnp.isfinite(before.f_y), t_k, 1)  # momentum led out of f's domain: back to x_k
     t = (1 + jnp.sqrt(1 + 4 * t_k**2 * point.step_size / step)) / 2
     y = trees.plus(x_k, (t_k - 1) / t, trees.minus(x_k, previous))
     f_y, gradient = problem.value_and_gradient(y)
@@ -167,7 +173,5 @@ def _try(problem: Problem, point: Point, step: Array, before: Trial | None) -> T
     finite = jnp.isfinite(f_x) & jnp.isfinite(f_y) & jnp.isfinite(distance)
     excess = jnp.where(finite, curvature / jnp.where(allowed > 0, allowed, 1), jnp.inf)
     excess = jnp.where(f_x == -jnp.inf, 0, excess)  # unbounded from below, which the loop reports
-    count, values, gradients = (0, 0, 0) if before is None else (before.count, before.values, before.gradients)
-    counts = (count + 1, values + 1, gradients + 1 + needs_gradients)
-    count, values, gradients = (jnp.asarray(n, jnp.int32) for n in counts)
-    return Trial(step, t, y, x, f_y, f_x, gradient, distance, excess, count, values, gradients)
+    counts = before.count + 1, before.values + 1, before.gradients + 1 + needs_gradients
+    return Trial(step, t, y, x, f_y, f_x, gradient, distance, excess, *counts)

@@ -142,7 +142,8 @@ class Loop(NamedTuple):
         better = finite & (point.value <= progress.best_value)
         smaller = error < progress.smallest_error
         since_smallest = jnp.where(smaller, 0, progress.since_smallest + 1)
-        exhausted = (since_smallest >= PATIENCE) & (point.mapping <= 10 * point.resolution)
+        unresolved = (point.mapping <= 10 * point.resolution) & jnp.isfinite(point.resolution)
+        exhausted = (since_smallest >= PATIENCE) & unresolved
         status = jnp.select(
             [~finite, (error <= self.tol) & ~point.stuck, point.stuck | exhausted, steps >= self.max_steps],
             [jnp.int32(s) for s in (Status.NONFINITE, Status.CONVERGED, Status.STALLED, Status.MAX_STEPS)],

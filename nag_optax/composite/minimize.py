@@ -133,6 +133,8 @@ def _method(name: Any, prox: Any, step_size: Any) -> Method:
     if (step_size is not None) != (name == "fista"):
         raise ValueError(f"step_size is for method='fista', which needs it; got {step_size!r} with method {name!r}.")
     if not isinstance(name, str):
+        if not (hasattr(name, "init") and hasattr(name, "update")):
+            raise TypeError(f"method must be a name or a gradient transformation, got {type(name).__name__}.")
         if not _is_nothing(prox):
             raise ValueError("method: a transformation knows no prox; use one of the named methods.")
         return transformed(name)

@@ -34,7 +34,10 @@ def none() -> Prox:
     >>> none()(jnp.array([1.0, -2.0]))
     Array([ 1., -2.], dtype=float32)
     """
-    return Prox(lambda params, step: params, zero)
+    return _NONE
+
+
+_NONE = Prox(lambda params, step: params, lambda params: zero(params))  # one object: ``prox == none()`` can be asked
 
 
 def per_leaf(prox: Callable[..., Array], value: Callable[..., Array], *strengths: Any) -> Prox:

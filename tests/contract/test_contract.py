@@ -10,7 +10,7 @@ import numpy as np
 import optax
 import pytest
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
-from transformations import TRANSFORMATIONS
+from transformations import PARAMETER_FREE, REDUCING, TRANSFORMATIONS
 
 from nag_optax import eval_params
 
@@ -126,7 +126,8 @@ def test_agrees_under_jit_and_eagerly(name):
     compiled = jax.jit(step(tx, loss))
     for _ in range(5):
         eager, jitted = step(tx, loss)(*eager), compiled(*jitted)
-    chex.assert_trees_all_close(eager, jitted, rtol=1e-6, atol=1e-6)
+    tolerance = 1e-3 if name in PARAMETER_FREE else 1e-6
+    chex.assert_trees_all_close(eager, jitted, rtol=tolerance, atol=tolerance)
 
 
 @every_transformation
@@ -262,7 +263,7 @@ def test_state_and_updates_inherit_sharding(name, axis_type, init):
     for leaf in buffers(state) + buffers(updates) + buffers(after):
         assert leaf.sharding.is_equivalent_to(sharded, leaf.ndim)
     assert buffers(state) and len(buffers(state)) == len(buffers(after))
-    if "restart" not in name:
+    if name not in REDUCING:
         hlo = update.lower(params, state, params).compile().as_text() or ""
         assert not any(
             op in hlo for op in ("all-reduce", "all-gather", "all-to-all", "collective-permute", "reduce-scatter")

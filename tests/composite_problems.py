@@ -1,0 +1,67 @@
+"""Composite problems with a known answer, in NumPy."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Lasso(NamedTuple):
+    """|X w - y|^2 / 2 + strength |w|_1."""
+
+    X: np.ndarray
+    y: np.ndarray
+    strength: float
+
+    @property
+    def smoothness(self):
+        return np.linalg.norm(self.X, 2) ** 2
+
+    def smooth(self, w):
+        return 0.5 * ((self.X @ w - self.y) ** 2).sum()
+
+    def value(self, w):
+        return self.smooth(w) + self.strength * abs(w).sum()
+
+    def gradient(self, w):
+        return self.X.T @ (self.X @ w - self.y)
+
+    def prox(self, v, step):
+        return v - np.clip(v, -step * self.strength, step * self.strength)
+
+    def relative_duality_gap(self, w):
+        """(primal - dual) / primal, at the residual scaled into the dual's feasible set."""
+        residual = self.y - self.X @ w
+        dual = residual * min(1, self.strength / abs(self.X.T @ residual).max())
+        return (self.value(w) - 0.5 * (self.y @ self.y - ((self.y - dual) ** 2).sum())) / self.value(w)
+
+
+def lasso(samples=60, features=100, share=0.1, seed=0):
+    """A LASSO with correlated features; ``share`` of the strength that makes everything 0."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((samples, features))
+    for j in range(1, features):
+        X[:, j] = 0.6 * X[:, j - 1] + 0.8 * X[:, j]
+    truth = np.where(rng.random(features) < 0.2, rng.standard_normal(features), 0)
+    y = X @ truth + 0.3 * rng.standard_normal(samples)
+    return Lasso(X, y, share * abs(X.T @ y).max())
+
+
+def lasso_with_known_optimum(samples=50, features=120, nonzeros=10, rho=1.0, seed=0):
+    """Nesterov, Gradient methods for minimizing composite functions, 2013, section 6: the problem and its solution.
+
+    Columns of a random matrix are scaled until a chosen residual certifies a chosen sparse point.
+    """
+    rng = np.random.default_rng(seed)
+    B, residual = rng.uniform(-1, 1, (samples, features)), rng.uniform(0, 1, samples)
+    residual /= np.linalg.norm(residual)
+    correlations = B.T @ residual
+    order = np.argsort(-abs(correlations))
+    X, solution = np.empty_like(B), np.zeros(features)
+    for rank, j in enumerate(order):
+        c = correlations[j]
+        if rank < nonzeros:
+            X[:, j] = B[:, j] / abs(c)
+            solution[j] = rng.uniform(0, rho / np.sqrt(nonzeros)) * np.sign(c)
+        else:
+            X[:, j] = B[:, j] if abs(c) <= 0.1 else B[:, j] * rng.uniform(0, 1) / abs(c)
+    return Lasso(X, X @ solution + residual, 1.0), solution
