@@ -28,7 +28,7 @@ class Problem(NamedTuple):
     Attributes:
       matrix: A.
       loss: f, a function of A x.
-      prox: of g.
+      prox: of g, which knows its g.
       jaxopt_prox: the same for JAXopt, ``jaxopt_prox(params, hyperparams, scaling)``.
       others: by name, ``solve(tol) -> x``.
     """
@@ -39,9 +39,15 @@ class Problem(NamedTuple):
     jaxopt_prox: Callable[[Any, Any, Any], Any]
     others: dict[str, Callable[[float], Any]]
 
+    @property
+    def penalty(self) -> Callable[[Any], Any]:
+        """Returns g."""
+        assert self.prox.value is not None
+        return self.prox.value
+
     def value(self, x):
         """F + g."""
-        return self.loss(self.matrix @ x) + self.prox.value(x)
+        return self.loss(self.matrix @ x) + self.penalty(x)
 
 
 def design(samples, features, rho, seed, density=0.2, snr=3.0):
@@ -153,8 +159,10 @@ def group_lasso(samples=300, groups=100, size=5, seed=4):
     X, y, _ = design(samples, groups * size, 0.6, seed)
     strength = 0.05 * np.linalg.norm((X.T @ y).reshape(groups, size), axis=1).max()
     whole = prox.group_lasso(strength)
+    penalty = whole.value
+    assert penalty is not None
     operator = prox.Prox(
-        lambda v, s: whole(v.reshape(groups, size), s).reshape(v.shape), lambda v: whole.value(v.reshape(groups, size))
+        lambda v, s: whole(v.reshape(groups, size), s).reshape(v.shape), lambda v: penalty(v.reshape(groups, size))
     )
 
     def theirs(v, _, s):

@@ -51,7 +51,7 @@ def open_run(kind: str, arguments: list[str] | None, parser: Parser, complete: C
     if not resume:
         options = complete(given)
         config = {"kind": kind, "options": options, "environment": _environment()}
-        return Run(_create(out, kind, config), Namespace(**options), resumed=False)
+        return Run(create(out, kind, config), Namespace(**options), resumed=False)
     if out is None:
         raise UsageError("argument --resume: needs --out, the folder of the run")
     config = _read_config(out, kind, parser, complete)
@@ -71,7 +71,8 @@ def write_atomically(path: Path, content: bytes) -> None:
     os.replace(temporary, path)
 
 
-def _create(out: Path | None, kind: str, config: Mapping[str, Any]) -> Path:
+def create(out: Path | None, kind: str, config: Mapping[str, Any]) -> Path:
+    """A new or empty folder with its configuration in it; by default the next free runs/kind-001, -002, ..."""
     try:
         if out is None:
             out = _next_free(Path("runs"), kind)

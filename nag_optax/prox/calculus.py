@@ -89,14 +89,15 @@ def masked(prox: Prox, mask: Any | Callable[[Any], Any]) -> Prox:
     """
     value = prox.value
 
-    def full(params):
-        return jax.tree.broadcast(mask(params) if callable(mask) else mask, params)
+    def for_each(params, act):  # the mask may be a prefix of params
+        flags = mask(params) if callable(mask) else mask
+        return jax.tree.map(lambda keep, part: jax.tree.map(lambda x: act(keep, x), part), flags, params)
 
     def kept(params):
-        return jax.tree.map(lambda keep, x: x if keep else optax.MaskedNode(), full(params), params)
+        return for_each(params, lambda keep, x: x if keep else optax.MaskedNode())
 
     def apply(params, step):
         moved = iter(jax.tree.leaves(prox(kept(params), step)))
-        return jax.tree.map(lambda keep, x: next(moved) if keep else x, full(params), params)
+        return for_each(params, lambda keep, x: next(moved) if keep else x)
 
     return Prox(apply, value and (lambda params: value(kept(params))))

@@ -235,8 +235,7 @@ def test_bad_gradients_pass_through_unhidden(name, bad):
 
 
 @every_transformation
-@pytest.mark.parametrize("axis_type", [AxisType.Auto, AxisType.Explicit])
-@pytest.mark.parametrize("init", ["eager", "jit"])
+@pytest.mark.parametrize(("axis_type", "init"), [(AxisType.Auto, "jit"), (AxisType.Explicit, "eager")])
 def test_state_and_updates_inherit_sharding(name, axis_type, init):
     mesh = jax.make_mesh((8,), ("data",), axis_types=(axis_type,))
     sharded, replicated = (NamedSharding(mesh, PartitionSpec(*spec)) for spec in (("data",), ()))
