@@ -1,0 +1,218 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     notebook_metadata_filter: -jupytext.text_representation
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Composite problems
+#
+# A smooth function plus one that has a proximal operator: sparse regression, constraints, denoising, low rank. One
+# function, `minimize`, and no step size. Claims are asserted in place: executing the notebook checks them.
+
+# %%
+import jax
+import jax.numpy as jnp
+import matplotlib.pyplot as plt
+import numpy as np
+from support import BLACK, BLUE, GREEN, GREY, ORANGE, finish, show
+
+from nag_optax import minimize, prox
+
+jax.config.update("jax_enable_x64", True)
+
+# %% [markdown]
+# ## 1. A LASSO whose solution is known
+#
+# Nesterov (2013) builds the data around a chosen sparse point, so that the error can be measured exactly. Against the
+# solution: the accelerated method with its line search and restart, the same without acceleration (a proximal gradient
+# step of the right length, by hand), and FISTA with the known step and no restart.
+
+# %%
+rng = np.random.default_rng(1)
+B, residual = rng.uniform(-1, 1, (200, 500)), rng.uniform(0, 1, 200)
+residual /= np.linalg.norm(residual)
+correlation = B.T @ residual
+strongest = np.argsort(-abs(correlation))[:30]
+scale = np.where(abs(correlation) > 0.1, rng.uniform(0, 1, 500) / abs(correlation), 1.0)
+scale[strongest] = 1 / abs(correlation[strongest])
+truth = np.zeros(500)
+truth[strongest] = rng.uniform(0, 1 / np.sqrt(30), 30) * np.sign(correlation[strongest])
+X = jnp.asarray(B * scale)
+y = X @ truth + residual
+step = 1 / float(jnp.linalg.norm(X, 2)) ** 2
+
+
+def smooth(w):
+    return 0.5 * jnp.sum((X @ w - y) ** 2)
+
+
+def objective(w):
+    return smooth(w) + jnp.abs(w).sum()
+
+
+def plain(w, _):
+    w = prox.l1(1.0)(w - step * jax.grad(smooth)(w), step)
+    return w, objective(w)
+
+
+best = objective(jnp.asarray(truth))
+solution = minimize(smooth, jnp.zeros(500), prox=prox.l1(1.0), tol=1e-13, history=True)
+fista = minimize(smooth, jnp.zeros(500), prox=prox.l1(1.0), method="fista", step_size=step, tol=1e-13)
+_, descent = jax.lax.scan(plain, jnp.zeros(500), length=400)
+print(f"full backtracking: {solution}\nfista with restart: {fista}")
+np.testing.assert_array_equal(solution.params == 0, truth == 0)
+np.testing.assert_allclose(solution.params, truth, atol=1e-9)
+
+fig, (left, right) = plt.subplots(1, 2, figsize=(8.2, 3.3))
+gaps = (solution.state.history.value - best) / best
+left.semilogy(descent / best - 1, color=GREY, label="proximal gradient")
+left.semilogy(jnp.where(gaps > 1e-16, gaps, jnp.nan)[:400], color=BLUE, label="minimize")
+
+assert gaps[100] < 1e-2 * (descent[100] / best - 1)
+support = np.flatnonzero(truth)
+right.stem(support, truth[support], linefmt="0.7", markerfmt="ko", basefmt=" ", label="chosen")
+right.plot(solution.params, ".", ms=4, color=ORANGE, label="found")
+finish(left, "Gap to the known optimum", "relative gap", ylim=(1e-16, 10))
+finish(right, f"{int((solution.params == 0).sum())} of 500 weights are exactly 0", "weight", "feature")
+show(fig)
+
+# %% [markdown]
+# ## 2. Non-negative least squares
+#
+# A spectrum is a mixture of known bumps with non-negative amounts. The unconstrained fit uses negative amounts to fit
+# the noise; the constraint alone, without any strength to tune, makes the answer sparse.
+
+# %%
+grid, centers = np.linspace(0, 1, 200), np.linspace(0.02, 0.98, 60)
+bumps = jnp.asarray(np.exp(-0.5 * ((grid[:, None] - centers) / 0.02) ** 2))
+amounts = np.zeros(60)
+amounts[[9, 11, 30, 45]] = [1.0, 0.6, 0.8, 0.4]
+spectrum = bumps @ amounts + 0.05 * jnp.asarray(rng.standard_normal(200))
+
+
+def misfit(x):
+    return 0.5 * jnp.sum((bumps @ x - spectrum) ** 2)
+
+
+free = minimize(misfit, jnp.zeros(60), tol=1e-9)
+bounded = minimize(misfit, jnp.zeros(60), prox=prox.non_negative(), tol=1e-9)
+assert bool(jnp.all(bounded.params >= 0)) and int((bounded.params == 0).sum()) > 20
+assert jnp.linalg.norm(bounded.params - amounts) < jnp.linalg.norm(free.params - amounts)
+fig, (left, right) = plt.subplots(1, 2, figsize=(8.2, 3.0))
+left.plot(grid, spectrum, ".", ms=2, color=GREY, label="measured")
+left.plot(grid, bumps @ bounded.params, color=BLUE, label="fit, non-negative")
+right.plot(centers, free.params, ".-", lw=0.8, color=ORANGE, label="unconstrained")
+right.plot(centers, bounded.params, ".-", lw=0.8, color=BLUE, label="non-negative")
+right.plot(centers[amounts > 0], amounts[amounts > 0], "k+", ms=9, label="true")
+finish(left, "A mixture of bumps", "signal", "frequency")
+finish(right, "The amounts", "amount", "center")
+show(fig)
+
+# %% [markdown]
+# ## 3. Total variation denoising
+#
+# With $f(x) = |x - y|^2 / 2$ a single prox is the answer, and `minimize` finds it in one step. With a blur in between
+# it takes a few more: the prox of the total variation (an exact, direct algorithm) inside, acceleration outside.
+
+# %%
+levels = np.repeat(rng.standard_normal(8), 40)
+offsets = np.subtract.outer(np.arange(320), np.arange(320))
+blur = np.exp(-0.5 * (offsets / 4.0) ** 2)
+blur = jnp.asarray(blur / blur.sum(1, keepdims=True))
+blurred = blur @ levels + 0.05 * jnp.asarray(rng.standard_normal(320))
+variation = prox.total_variation_1d(0.08)
+denoised = minimize(lambda x: 0.5 * jnp.sum((x - blurred) ** 2), blurred, prox=variation, tol=1e-10)
+np.testing.assert_allclose(denoised.params, variation(blurred, 1.0), atol=1e-8)
+sharp = minimize(lambda x: 0.5 * jnp.sum((blur @ x - blurred) ** 2), blurred, prox=variation, tol=1e-7)
+errors = {name: float(jnp.linalg.norm(x - levels)) for name, x in (("data", blurred), ("sharp", sharp.params))}
+assert errors["sharp"] < errors["data"] / 2
+fig, ax = plt.subplots(figsize=(8.2, 2.8))
+ax.plot(blurred, ".", ms=2, color=GREY, label="blurred and noisy")
+ax.plot(levels, color=BLACK, lw=0.8, label="true")
+ax.plot(sharp.params, color=BLUE, label="deblurred")
+finish(ax, f"Deblurred into {len(np.unique(np.asarray(sharp.params)))} pieces", "signal", "sample")
+print(sharp)
+show(fig)
+
+# %% [markdown]
+# ## 4. Matrix completion
+#
+# A 60 x 40 matrix of rank 3, a third of its entries seen, without noise. The weaker the nuclear norm, the better it
+# fills in the rest.
+
+# %%
+full = rng.standard_normal((60, 3)) @ rng.standard_normal((3, 40))
+seen = jnp.asarray(rng.random((60, 40)) < 0.35)
+
+
+def seen_error(m):
+    return 0.5 * jnp.sum(jnp.where(seen, m - full, 0) ** 2)
+
+
+def complete(strength):
+    solution = minimize(seen_error, jnp.zeros((60, 40)), prox=prox.nuclear_norm(strength))
+    wrong, all_of_it = (jnp.linalg.norm(jnp.where(seen, 0, m)) for m in (solution.params - full, full))
+    return wrong / all_of_it, solution
+
+
+strengths = jnp.geomspace(0.03, 30, 12)
+relative, solutions = jax.jit(jax.lax.map, static_argnums=0)(complete, strengths)
+singular = np.linalg.svd(np.asarray(solutions.params), compute_uv=False)
+ranks = (singular > 1e-9).sum(1)
+chosen = int(jnp.argmin(relative))
+assert ranks[chosen] < 10 and relative[chosen] < 0.02 < 0.9 < relative[-1]
+fig, (left, right) = plt.subplots(1, 2, figsize=(8.2, 3.0))
+left.semilogx(strengths, relative, ".-", color=BLUE, label="error on unseen entries")
+left.semilogx(strengths, ranks / 40, ".-", color=ORANGE, label="rank / 40")
+right.semilogy(singular[chosen] + 1e-16, ".-", color=BLUE, label="completed")
+right.semilogy(np.linalg.svd(full, compute_uv=False) + 1e-16, "k+", label="true")
+finish(left, "Strength of the nuclear norm", "", "strength")
+finish(right, f"Singular values, rank {ranks[chosen]}", "", "index", ylim=(1e-17, 1e3))
+show(fig)
+
+# %% [markdown]
+# ## 5. A gradient through the solution
+#
+# The validation loss of a LASSO as a function of its strength, and its derivative by the implicit function theorem: no
+# unrolled iterations, no finite differences. Gradient descent on the logarithm of the strength then tunes it.
+
+# %%
+features = rng.standard_normal((80, 100))
+weights = np.where(rng.random(100) < 0.1, rng.standard_normal(100), 0)
+labels = features @ weights + 0.5 * rng.standard_normal(80)
+train, held_out = (features[:50], labels[:50]), (features[50:], labels[50:])
+
+
+def mean_squares(w, data):
+    return 0.5 * jnp.mean((data[0] @ w - data[1]) ** 2)
+
+
+@jax.jit
+def validation_loss(log_strength):
+    fitted = minimize(mean_squares, jnp.zeros(100), args=(train,), prox=prox.l1(jnp.exp(log_strength)), tol=1e-10)
+    return mean_squares(fitted.params, held_out)
+
+
+slope = jax.jit(jax.value_and_grad(validation_loss))
+axis = jnp.linspace(-5, 0.5, 60)
+curve = jax.lax.map(validation_loss, axis)
+for at in (-4.0, -2.0, -1.0):
+    difference = (validation_loss(at + 1e-4) - validation_loss(at - 1e-4)) / 2e-4
+    np.testing.assert_allclose(slope(at)[1], difference, rtol=1e-4, atol=1e-6)
+path = [(-0.5, float(validation_loss(-0.5)))]
+for _ in range(25):
+    _, derivative = slope(path[-1][0])
+    following = path[-1][0] - 1.5 * float(derivative)
+    path.append((following, float(validation_loss(following))))
+assert path[-1][1] < path[0][1] / 2 and abs(float(slope(path[-1][0])[1])) < 0.05
+fig, ax = plt.subplots(figsize=(8.2, 2.9))
+ax.plot(axis, curve, color=GREY, label="validation loss")
+ax.plot(*zip(*path, strict=True), ".-", color=GREEN, label="gradient descent on the strength")
+finish(ax, "Tuning the strength by its own gradient", "mean squared error / 2", "log of the strength")
+show(fig)
