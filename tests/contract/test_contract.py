@@ -89,7 +89,7 @@ def signature(tree):
 @every_transformation
 @pytest.mark.parametrize(
     ("problem", "dtype"),
-    [*((quadratic, d) for d in ("float32", "bfloat16", "float16", "complex64")), (logistic, "float32")],
+    [*((quadratic, d) for d in ("float32", "bfloat16", "complex64")), (logistic, "float32")],
 )
 def test_converges_under_scan_and_keeps_dtype_and_structure(name, problem, dtype):
     start, loss, optimum = problem(jnp.dtype(dtype))
@@ -104,7 +104,7 @@ def test_converges_under_scan_and_keeps_dtype_and_structure(name, problem, dtype
     assert signature((params, final)) == signature((start, state))
     base = evaluate(name, final, params)
     assert signature(base) == signature(start)
-    tolerance = {"float32": 1e-3, "complex64": 1e-3, "float16": 2e-2, "bfloat16": 5e-2}[dtype]
+    tolerance = {"float32": 1e-3, "complex64": 1e-3, "bfloat16": 5e-2}[dtype]
     for point in (params, base):
         assert loss(point) - optimum < tolerance * (loss(start) - optimum)
 
@@ -119,26 +119,16 @@ def test_float64_stays_float64(name, float64):
 
 
 @every_transformation
-def test_agrees_under_jit_and_eagerly(name):
+def test_agrees_under_jit_and_eagerly_and_compiles_once(name):
     start, loss, _ = quadratic(jnp.float32)
     tx = make(name)
-    eager = jitted = (start, tx.init(start))
-    compiled = jax.jit(step(tx, loss))
+    eager, jitted = (start, tx.init(start)), (start, jax.jit(tx.init)(start))
+    chex.clear_trace_counter()
+    compiled = jax.jit(chex.assert_max_traces(step(tx, loss), n=1))
     for _ in range(5):
         eager, jitted = step(tx, loss)(*eager), compiled(*jitted)
     tolerance = 1e-3 if name in PARAMETER_FREE else 1e-6
     chex.assert_trees_all_close(eager, jitted, rtol=tolerance, atol=tolerance)
-
-
-@every_transformation
-def test_compiles_once(name):
-    start, loss, _ = quadratic(jnp.float32)
-    tx = make(name)
-    chex.clear_trace_counter()
-    compiled = jax.jit(chex.assert_max_traces(step(tx, loss), n=1))
-    carry = (start, jax.jit(tx.init)(start))
-    for _ in range(3):
-        carry = compiled(*carry)
 
 
 @every_transformation

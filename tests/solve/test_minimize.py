@@ -188,7 +188,7 @@ class TestDerivatives:
             jnp.asarray([1.0, -0.5, 0.8, 0.3, -2.0]),
         )
 
-    @pytest.mark.parametrize("make", [prox.nuclear_norm, prox.total_variation_1d, prox.group_lasso])
+    @pytest.mark.parametrize("make", [prox.nuclear_norm, prox.total_variation_1d])
     def test_through_operators_without_a_pointwise_formula(self, make):
         target = jnp.asarray(np.random.default_rng(3).standard_normal((4, 3)))
         solution_of = jax.jit(
