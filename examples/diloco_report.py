@@ -1,13 +1,11 @@
 """What replicas have reached, and what it cost to talk about it."""
 
-import io
 from pathlib import Path
 
-from history import Row
-from run_folder import write_atomically
+from history import Row, write_figure
 
 COLORS = {"sync": "tab:gray", "diloco": "tab:orange", "snoo": "tab:blue"}
-STYLES = {"test_loss": {"label": "{}"}, "base_loss": {"label": "{}, base iterate", "linestyle": ":"}}
+POINTS = {"test_loss": ("", "-"), "base_loss": (", base iterate", ":")}
 
 
 def as_text(row: Row, rows: list[Row]) -> str:
@@ -35,14 +33,13 @@ def draw(path: Path, rows: list[Row], title: str) -> None:
     left, right = figure.subplots(1, 2, sharey=True)
     for name in dict.fromkeys(row["method"] for row in rows):
         of_method = [row for row in rows if row["method"] == name]
-        for quantity, style in STYLES.items():
-            points = [row for row in of_method if row[quantity] is not None]
+        for quantity, (point, linestyle) in POINTS.items():
+            measured = [row for row in of_method if row[quantity] is not None]
+            losses = [row[quantity] for row in measured]
             for panel, unit in ((left, "step"), (right, "bytes_sent")):
-                style = style | {"color": COLORS[name]}
-                label = style["label"].format(name)
-                panel.plot(
-                    [row[unit] for row in points], [row[quantity] for row in points], **(style | {"label": label})
-                )
+                costs = [row[unit] for row in measured]
+                if losses:
+                    panel.plot(costs, losses, color=COLORS[name], linestyle=linestyle, label=f"{name}{point}")
     left.set_xlabel("step")
     left.set_ylabel("test loss, nats a byte")
     right.set_xlabel("bytes sent by each replica")
@@ -51,6 +48,4 @@ def draw(path: Path, rows: list[Row], title: str) -> None:
     left.legend()
     for panel in (left, right):
         panel.grid(alpha=0.3)
-    image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=150)
-    write_atomically(path, image.getvalue())
+    write_figure(path, figure)

@@ -45,6 +45,11 @@ def draw(path: Path, history: list[Row], title: str) -> None:
     left.set_ylabel("cross-entropy loss, log scale")
     left.set_yscale("log")
     right.set_ylabel("test accuracy, %")
+    write_figure(path, figure)
+
+
+def write_figure(path: Path, figure: Any) -> None:
+    """Writes a figure of matplotlib as a PNG."""
     image = io.BytesIO()
     figure.savefig(image, format="png", dpi=150)
     write_atomically(path, image.getvalue())

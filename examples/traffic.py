@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-COLLECTIVES = ("all-reduce", "all-gather", "all-to-all", "reduce-scatter", "collective-permute")
+COUNTED = "all-reduce"
+COLLECTIVES = (COUNTED, "all-gather", "all-to-all", "reduce-scatter", "collective-permute")
 COMPUTATION = re.compile(r"^(?:ENTRY )?%?([\w.-]+) .*\{$")
 INSTRUCTION = re.compile(r"^\s+(?:ROOT )?%?[\w.-]+ = (?P<type>\(.*?\)|\S+) (?P<kind>[\w-]+)\(")
 CALLED = re.compile(r"(?:calls|to_apply|body|condition)=%?([\w.-]+)")
@@ -32,10 +33,10 @@ def all_reduced_bytes(compiled: Any) -> tuple[int, int]:
             entry = current if line.startswith("ENTRY") else entry
         elif match := INSTRUCTION.match(line):
             kind = match["kind"].removesuffix("-start")
-            if kind in COLLECTIVES[1:]:
-                raise ValueError(f"the traffic of {kind} is not counted here")
-            if kind == COLLECTIVES[0]:
+            if kind == COUNTED:
                 always[current] += _bytes(match["type"])
+            elif kind in COLLECTIVES:
+                raise ValueError(f"the traffic of {kind} is not counted here")
             elif kind == "conditional":
                 names = [name for group in BRANCHES.findall(line) for part in group for name in part.split(",") if name]
                 calls[current] += [(name.strip(" %"), True) for name in names]

@@ -93,8 +93,8 @@ def prepare(method: replica_methods.Method, text: byte_text.Text, options: Names
 def train(
     name: str, run: Run, text: byte_text.Text, mesh: Mesh, save: Callable[[list[history.Row]], None]
 ) -> list[history.Row]:
-    """The rows of one method, a period each, from its latest checkpoint if there is one; ``save`` gets
-    them as they come.
+    """The rows of one method, a period each, from its latest checkpoint if there is one; ``save`` gets them
+    as they come.
 
     Raises:
       FloatingPointError: if the training loss is not finite. The checkpoints are of the periods before.
@@ -106,13 +106,15 @@ def train(
         tokens = byte_text.batch(text, options.seed, k, options.batch_size, SIZES["length"])
         return replicas.split(tokens.reshape(mesh.size, -1, tokens.shape[1]), mesh)
 
-    compiled = step.lower(state, batch(0)).compile()
-    every_step, every_period = (traffic.ring(b, mesh.size) for b in traffic.all_reduced_bytes(compiled))
     with checkpoints.open_manager(run.folder / "checkpoints" / name) as manager:
         state, rows = checkpoints.restore_latest(manager, state)
         done = rows[-1]["step"] if rows else 0
         if run.resumed and replicas.is_first():
             print(f"Resuming {name} from step {done}", flush=True)
+        if done == options.steps:
+            return rows
+        compiled = step.lower(state, batch(0)).compile()
+        every_step, every_period = (traffic.ring(b, mesh.size) for b in traffic.all_reduced_bytes(compiled))
         hidden = None if replicas.is_first() else True  # None: only on a terminal
         bar = tqdm(total=options.steps, initial=done, desc=name, unit="step", leave=False, disable=hidden)
         with bar:

@@ -18,7 +18,7 @@ from jax import Array
 from nag_optax.coefficients import Coefficients, Rule
 from nag_optax.hyperparameters import Scalar, counter, hyperparameter_dtype, increment
 from nag_optax.restart import RESTART_TESTS, Evidence
-from nag_optax.validation import check_choice
+from nag_optax.validation import check_choice, leaf_name
 
 
 class AccelerateState(NamedTuple):
@@ -207,9 +207,10 @@ def _floating_dtype(accumulator_dtype: Any) -> Any:
 def _check_inexact(params: Any) -> None:
     for path, param in jax.tree_util.tree_leaves_with_path(params):
         if not jnp.issubdtype(jnp.result_type(param), jnp.inexact):
-            name = jax.tree_util.keystr(path) or "params"
-            dtype = jnp.result_type(param)
-            raise TypeError(f"params must be floating or complex, got {dtype} at {name}: mask it with optax.masked.")
+            raise TypeError(
+                f"params must be floating or complex, got {jnp.result_type(param)} at {leaf_name(path)}: "
+                "mask it with optax.masked."
+            )
 
 
 def _check_scalars(coefficients: Coefficients) -> None:

@@ -11,6 +11,8 @@ import jax
 import optax
 from jax.sharding import NamedSharding, PartitionSpec
 
+from nag_optax.validation import leaf_name
+
 
 def state_shardings(tx: optax.GradientTransformation, params: Any) -> Any:
     """Shardings of an optimizer state, like those of its parameters; what belongs to none is replicated.
@@ -39,8 +41,9 @@ def state_shardings(tx: optax.GradientTransformation, params: Any) -> Any:
     shardings = jax.tree.map(lambda p: getattr(p, "sharding", None), params)
     for path, sharding in jax.tree_util.tree_leaves_with_path(shardings, is_leaf=lambda s: s is None):
         if not isinstance(sharding, NamedSharding):
-            where = jax.tree_util.keystr(path) or "params"
-            raise ValueError(f"params must be sharded over a mesh, got {sharding} at {where}: use jax.device_put.")
+            raise ValueError(
+                f"params must be sharded over a mesh, got {sharding} at {leaf_name(path)}: use jax.device_put."
+            )
     meshes = {sharding.mesh for sharding in jax.tree.leaves(shardings)}
     if len(meshes) != 1:
         raise ValueError(f"params must be sharded over one mesh, got {len(meshes)}.")

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from operator import ge, gt, le, lt
 from typing import Any, TypeGuard
 
+import jax
 import numpy as np
 
 
@@ -81,5 +82,15 @@ def check_choice(name: str, value: Any, choices: Collection[Any]) -> None:
 
 def check_transformation(name: str, value: Any) -> None:
     """Raises TypeError if ``value`` is no gradient transformation."""
-    if not (callable(getattr(value, "init", None)) and callable(getattr(value, "update", None))):
+    if not is_transformation(value):
         raise TypeError(f"{name} must be a gradient transformation of Optax, got {type(value).__name__}.")
+
+
+def is_transformation(value: Any) -> bool:
+    """Whether this has what a gradient transformation has."""
+    return callable(getattr(value, "init", None)) and callable(getattr(value, "update", None))
+
+
+def leaf_name(path: Any) -> str:
+    """How errors name the leaf of params at a path."""
+    return jax.tree_util.keystr(path) or "params"

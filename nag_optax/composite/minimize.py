@@ -23,7 +23,7 @@ from nag_optax.composite.problem import make_problem
 from nag_optax.composite.transformed import transformed
 from nag_optax.hyperparameters import Scalar, scalar_at
 from nag_optax.prox import Prox, none
-from nag_optax.validation import check_choice, check_integer, check_number
+from nag_optax.validation import check_choice, check_integer, check_number, is_transformation
 
 WORDS = {
     Status.CONVERGED: "converged",
@@ -133,7 +133,7 @@ def _method(name: Any, prox: Any, step_size: Any) -> Method:
     if (step_size is not None) != (name == "fista"):
         raise ValueError(f"step_size is for method='fista', which needs it; got {step_size!r} with method {name!r}.")
     if not isinstance(name, str):
-        if not (hasattr(name, "init") and hasattr(name, "update")):
+        if not is_transformation(name):
             raise TypeError(f"method must be a name or a gradient transformation, got {type(name).__name__}.")
         if not _is_nothing(prox):
             raise ValueError("method: a transformation knows no prox; use one of the named methods.")

@@ -9,6 +9,7 @@ from jax import Array
 
 from nag_optax.composite.iteration import Problem
 from nag_optax.hyperparameters import hyperparameter_dtype
+from nag_optax.validation import leaf_name
 
 
 def make_problem(
@@ -49,8 +50,7 @@ def make_problem(
 def _check_params(params: Any) -> None:
     for path, leaf in jax.tree_util.tree_leaves_with_path(params):
         if not jnp.issubdtype(leaf.dtype, jnp.floating):
-            where = jax.tree_util.keystr(path) or "params"
-            raise TypeError(f"init_params must be real floating arrays, got {leaf.dtype} at {where}.")
+            raise TypeError(f"init_params must be real floating arrays, got {leaf.dtype} at {leaf_name(path)}.")
     if not jax.tree.leaves(params):
         raise TypeError("init_params must hold at least one array, got none.")
 

@@ -20,6 +20,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from nag_optax import trees
+from nag_optax.validation import leaf_name
 
 ROW = 64
 """Entries that are worth a scale of their own: it adds 4 bytes to at least 64."""
@@ -109,5 +110,4 @@ def _as_integers(c: Array, axis_name: Any) -> tuple[Array, Array]:
 def _check_real(params: Any) -> None:
     for path, p in jax.tree_util.tree_leaves_with_path(params):
         if jnp.issubdtype(jnp.result_type(p), jnp.complexfloating):
-            where = jax.tree_util.keystr(path) or "params"
-            raise TypeError(f"communication_dtype is for real params, got {jnp.result_type(p)} at {where}.")
+            raise TypeError(f"communication_dtype is for real params, got {jnp.result_type(p)} at {leaf_name(path)}.")

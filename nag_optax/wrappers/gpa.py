@@ -27,7 +27,7 @@ def gpa(
       inner: the optimizer to accelerate, such as ``optax.adamw(..., b1=0)``.
       mu_x: what the average x keeps, in [0, 1); a number or a schedule of the update, counted from 0.
       mu_y: weight of the average where the gradient is taken, in [0, 1].
-      accumulator_dtype: floating dtype of the buffer; each parameter's own by default.
+      accumulator_dtype: as in `primal_averaging`.
 
     Returns:
       A gradient transformation. Params are y; `nag_optax.eval_params` returns x, the point to evaluate.

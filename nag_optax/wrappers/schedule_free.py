@@ -40,7 +40,7 @@ def schedule_free(
       interpolation: b in [0, 1], the papers' beta.
       weight_power: r, at least 0.
       learning_rate_power: p, at least 0.
-      accumulator_dtype: floating dtype of the buffer; each parameter's own by default.
+      accumulator_dtype: as in `primal_averaging`.
 
     Returns:
       A gradient transformation. Params are y; `nag_optax.eval_params` returns x, the point to evaluate.

@@ -22,7 +22,7 @@ import optax
 from jax import Array
 
 from nag_optax import trees
-from nag_optax.validation import check_integer, check_transformation
+from nag_optax.validation import check_integer, check_transformation, leaf_name
 from nag_optax.wrappers.communication import check_axis, mean_over
 
 
@@ -142,7 +142,7 @@ def _check_updates(outer: optax.GradientTransformation, state: Any, params: Any)
     if got != expected:
         raise ValueError(f"outer must keep the structure of params: got {got} for {expected}.")
     for (path, p), u in zip(jax.tree_util.tree_leaves_with_path(params), jax.tree.leaves(updates), strict=True):
-        where = jax.tree_util.keystr(path) or "params"
+        where = leaf_name(path)
         if u.shape != jnp.shape(p):
             raise ValueError(f"outer must keep the shapes of params: got {u.shape} for {jnp.shape(p)} at {where}.")
         if u.dtype != jnp.result_type(p):

@@ -7,10 +7,7 @@ import csv
 import functools
 import importlib
 import json
-import os
 import re
-import subprocess
-import sys
 import time
 from argparse import Namespace
 from pathlib import Path
@@ -29,30 +26,6 @@ HEADER = "epoch,train_loss,test_loss,test_accuracy,base_loss,base_accuracy,secon
 
 
 # A process of its own, on one device.
-
-
-@pytest.fixture(scope="module")
-def start(tmp_path_factory):
-    """Starts a script in a folder."""
-    environment = os.environ | {
-        "JAX_PLATFORMS": "cpu",
-        # These runs spend most of their time on compiling: quickly, and once for all processes.
-        "XLA_FLAGS": "--xla_backend_optimization_level=0",
-        "JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("compiled")),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-    }
-    processes = []
-
-    def start(folder, script, *arguments, devices=1):
-        command = [sys.executable, str(EXAMPLES / script), *map(str, arguments)]
-        env, pipe = environment | {"JAX_NUM_CPU_DEVICES": str(devices)}, subprocess.PIPE
-        processes.append(subprocess.Popen(command, cwd=folder, env=env, stdout=pipe, stderr=pipe, text=True))
-        return processes[-1]
-
-    yield start
-    for process in processes:
-        process.kill()
-        process.communicate()
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+import replicas
 import traffic
-from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from nag_optax import diloco, eval_params, lookahead, nag, slow_weights, snoo
 from nag_optax.wrappers.communication import mean_over
@@ -15,31 +15,24 @@ from nag_optax.wrappers.communication import mean_over
 PARAMS = {"w": jnp.ones((4, 128)), "b": jnp.full((3,), 0.5)}
 
 
-def gradients(seed, replicas=8):
+def gradients(seed):
     keys = jax.tree.unflatten(jax.tree.structure(PARAMS), jax.random.split(jax.random.key(seed), 2))
-    return jax.tree.map(lambda p, key: jax.random.normal(key, (replicas, *p.shape)), PARAMS, keys)
+    return jax.tree.map(lambda p, key: jax.random.normal(key, (8, *p.shape)), PARAMS, keys)
 
 
-def stacked(tree, replicas=8):
-    return jax.tree.map(lambda x: jnp.broadcast_to(x, (replicas, *jnp.shape(x))), tree)
+def stacked(tree):
+    return jax.tree.map(lambda x: jnp.broadcast_to(x, (8, *jnp.shape(x))), tree)
 
 
 def on_virtual_devices(tx):
     """The update on eight devices, by shard_map, of arrays that are stacked over the replicas."""
-    mesh = jax.make_mesh((8,), ("replica",), axis_types=(AxisType.Auto,))
-    spec = PartitionSpec("replica")
+    mesh = replicas.make_mesh()
 
-    @jax.jit
-    @jax.shard_map(mesh=mesh, in_specs=(spec, spec, spec), out_specs=spec)
-    def update(*stacked_trees):
-        updates, state, params = jax.tree.map(lambda x: x[0], stacked_trees)
-        updates, state = tx.update(updates, state, params)
-        return jax.tree.map(lambda x: x[None], (optax.apply_updates(params, updates), state))
+    def update(gradient, state, params):
+        updates, state = tx.update(gradient, state, params)
+        return optax.apply_updates(params, updates), state
 
-    sharding = NamedSharding(mesh, spec)
-    params = jax.device_put(stacked(PARAMS), sharding)
-    state = jax.device_put(stacked(tx.init(PARAMS)), sharding)
-    return update, params, state
+    return jax.jit(replicas.on_each(update, mesh)), *replicas.copied((PARAMS, tx.init(PARAMS)), mesh)
 
 
 @pytest.mark.parametrize("dtype", [None, jnp.bfloat16, jnp.int8], ids=["float32", "bfloat16", "int8"])
