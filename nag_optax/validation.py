@@ -42,14 +42,15 @@ def check_number(
         raise ValueError(f"{name} must be finite{', ' if allowed else ''}{allowed}, got {value!r}.")
 
 
-def check_integer(name: str, value: Any, *, at_least: int) -> None:
-    """Raises if ``value`` is no Python or NumPy integer, or is too small: it decides about shapes and cannot be traced.
+def check_integer(name: str, value: Any, *, at_least: int, may_be_traced: bool = False) -> None:
+    """Raises if ``value`` is no Python or NumPy integer, nor, where that is allowed, one of JAX; or if it is too small.
 
     Raises:
       TypeError: if it is no integer.
-      ValueError: if it is too small.
+      ValueError: if it is too small, or an array that is not a scalar.
     """
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+    traced = may_be_traced and isinstance(value, jax.Array) and np.issubdtype(value.dtype, np.integer)
+    if isinstance(value, bool) or not (traced or isinstance(value, int | np.integer)):
         raise TypeError(f"{name} must be an integer, got {value!r} of type {type(value).__name__}.")
     check_number(name, value, at_least=at_least)
 

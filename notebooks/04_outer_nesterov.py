@@ -84,7 +84,6 @@ def adamw(b1):
 
 
 # %%
-@partial(jax.jit, static_argnames=("tx", "synchronous"))
 def train(tx, seed, synchronous=False):
     """Test loss of the replicas' mean after every 32 steps, [STEPS / EVERY]."""
 
@@ -106,17 +105,28 @@ def train(tx, seed, synchronous=False):
     return jax.lax.scan(measured, (params, jax.vmap(tx.init)(params)), jnp.arange(0, STEPS, EVERY))[1]
 
 
+# %% [markdown]
+# A period may be traced: `jax.vmap` runs the five of them at once.
+
+# %%
 PERIODS = (1, 4, 16, 64, 256)
 OUTER = {"mean only": (1.0, 0.0, None), "Nesterov": (0.7, 0.5, None), "Nesterov, int8": (0.7, 0.5, jnp.int8)}
-synchronous = np.array(jax.vmap(lambda seed: train(adamw(0.9), seed, synchronous=True))(SEEDS))
+synchronous = np.array(jax.jit(jax.vmap(lambda seed: train(adamw(0.9), seed, synchronous=True)))(SEEDS))
 
 
-def train_apart(period, learning_rate, momentum, dtype):
-    tx = diloco(adamw(0.9), learning_rate, momentum, axis_name="replica", period=period, communication_dtype=dtype)
-    return np.array(jax.vmap(lambda seed: train(tx, seed))(SEEDS))
+def train_apart(learning_rate, momentum, dtype):
+    """Test losses of every period, {period: [SEEDS, STEPS / EVERY]}."""
+
+    def one(period, seed):
+        tx = diloco(adamw(0.9), learning_rate, momentum, axis_name="replica", period=period, communication_dtype=dtype)
+        return train(tx, seed)
+
+    of_seeds = jax.vmap(one, (None, 0))
+    losses = jax.jit(jax.vmap(of_seeds, (0, None)))(jnp.array(PERIODS), SEEDS)
+    return dict(zip(PERIODS, np.array(losses), strict=True))
 
 
-runs = {name: {period: train_apart(period, *outer) for period in PERIODS} for name, outer in OUTER.items()}
+runs = {name: train_apart(*outer) for name, outer in OUTER.items()}
 
 # %%
 size = sum(x.size for x in jax.tree.leaves(init(jax.random.key(0), *STUDENT)))

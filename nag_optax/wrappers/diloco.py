@@ -13,6 +13,7 @@ from collections.abc import Hashable
 from typing import Any
 
 import optax
+from jax import Array
 
 from nag_optax.methods.nag import nag
 from nag_optax.schedules import Momentum
@@ -25,7 +26,7 @@ def diloco(
     momentum: Momentum = 0.9,
     *,
     axis_name: Hashable | tuple[Hashable, ...],
-    period: int = 500,
+    period: int | Array = 500,
     communication_dtype: Any = None,
 ) -> optax.GradientTransformationExtraArgs:
     """DiLoCo around an inner optimizer, to be used inside ``jax.shard_map`` or ``jax.vmap`` over the replicas.

@@ -8,13 +8,14 @@ It is `nag_optax.slow_weights` with a plain step outside.
 """
 
 import optax
+from jax import Array
 
 from nag_optax.validation import check_number
 from nag_optax.wrappers.slow_weights import slow_weights
 
 
 def lookahead(
-    inner: optax.GradientTransformation, k: int = 5, alpha: optax.ScalarOrSchedule = 0.5
+    inner: optax.GradientTransformation, k: int | Array = 5, alpha: optax.ScalarOrSchedule = 0.5
 ) -> optax.GradientTransformationExtraArgs:
     """Lookahead around an inner optimizer; params stay an ordinary pytree, unlike with ``optax.lookahead``.
 

@@ -47,7 +47,7 @@ class SlowWeightsState(NamedTuple):
 def slow_weights(
     inner: optax.GradientTransformation,
     outer: optax.GradientTransformation,
-    period: int,
+    period: int | Array,
     *,
     axis_name: Hashable | tuple[Hashable, ...] | None = None,
     reset_inner: bool = False,
@@ -62,7 +62,7 @@ def slow_weights(
       inner: the optimizer of every update, with its own learning rate; it gets all extra arguments.
       outer: the method on pseudo-gradients, such as ``optax.sgd(0.7, 0.9, nesterov=True)`` or ``nag(0.7, 0.9)``. It
         sees one update a period.
-      period: updates from one synchronisation to the next, at least 1.
+      period: updates from one synchronisation to the next, at least 1; may be traced.
       axis_name: axis or axes of ``jax.shard_map`` or ``jax.vmap`` over which replicas average their pseudo-gradients;
         None for one replica.
       reset_inner: whether a synchronisation initialises the inner state anew.
@@ -90,7 +90,7 @@ def slow_weights(
     """
     check_transformation("inner", inner)
     check_transformation("outer", outer)
-    check_integer("period", period, at_least=1)
+    check_integer("period", period, at_least=1, may_be_traced=True)
     if not isinstance(reset_inner, bool):
         raise TypeError(f"reset_inner must be True or False, got {reset_inner!r}.")
     message = mean_over(axis_name, communication_dtype)

@@ -11,6 +11,7 @@ It is `nag_optax.slow_weights` with `nag` outside, and DiLoCo on a single replic
 """
 
 import optax
+from jax import Array
 
 from nag_optax.methods.nag import nag
 from nag_optax.schedules import Momentum
@@ -22,7 +23,7 @@ def snoo(
     learning_rate: optax.ScalarOrSchedule = 0.8,
     momentum: Momentum = 0.75,
     *,
-    period: int = 100,
+    period: int | Array = 100,
 ) -> optax.GradientTransformationExtraArgs:
     """SNOO around an inner optimizer, which keeps its own learning rate.
 

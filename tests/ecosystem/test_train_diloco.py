@@ -24,7 +24,7 @@ from command_line import UsageError
 from replica_methods import adamw
 
 SCRIPT = "train_diloco.py"
-OPTIONS = {"methods": "diloco", "steps": 24, "period": 3, "batch_size": 8}
+OPTIONS = {"methods": "diloco", "steps": 12, "period": 3, "batch_size": 8}
 ARGUMENTS = [text for name, value in OPTIONS.items() for text in (f"--{name.replace('_', '-')}", str(value))]
 COLUMNS = ("train_loss", "test_loss", "base_loss", "bytes_sent", "syncs")
 

@@ -1,5 +1,7 @@
 """Slow weights and averages around inner optimizers: what equals what, and replicas against a loop over them."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,18 +17,22 @@ STEPS = 60
 
 @pytest.mark.parametrize("inner", [optax.sgd(0.1), optax.adam(0.1), no.nag(0.1, 0.9)], ids=["sgd", "adam", "nag"])
 def test_a_unit_outer_step_every_update_is_the_inner_optimizer(inner):
+    wrapped = no.slow_weights(inner, optax.sgd(1.0), period=1)
     for problem, factors in oracles(STEPS, 0.5):
-        wrapped = no.slow_weights(inner, optax.sgd(1.0), period=1)
-        ours, theirs = jnp.asarray(problem.start), jnp.asarray(problem.start)
-        state, inner_state = wrapped.init(ours), inner.init(theirs)
-        for factor in factors:
+
+        def step(carry, factor, problem=problem):
+            (ours, state), (theirs, inner_state) = carry
             updates, state = wrapped.update(factor * problem.gradient(ours), state, ours)
             ours = optax.apply_updates(ours, updates)
             updates, inner_state = inner.update(factor * problem.gradient(theirs), inner_state, theirs)
             theirs = optax.apply_updates(theirs, updates)
+            return ((ours, state), (theirs, inner_state)), (ours, theirs)
+
+        start = jnp.asarray(problem.start)
+        begin = (start, wrapped.init(start)), (start, inner.init(start))
+        ((_, state), (_, inner_state)), (ours, theirs) = jax.jit(partial(jax.lax.scan, step))(begin, factors)
         close(ours, theirs, 1e-13)
-        for a, b in zip(jax.tree.leaves(state.inner), jax.tree.leaves(inner_state), strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-12)
+        jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-12), state.inner, inner_state)
 
 
 def test_snoo_without_momentum_is_lookahead():

@@ -128,6 +128,19 @@ def test_the_inner_optimizer_gets_extra_arguments_and_the_outer_one_none():
     tx.update(PARAMS, tx.init(PARAMS), PARAMS, value=1.0, an_unknown_argument=None)
 
 
+def test_periods_may_be_traced_and_swept():
+    def after_six(period):
+        tx = lookahead(optax.sgd(0.1), period)
+        params, state = jnp.zeros(()), tx.init(jnp.zeros(()))
+        for _ in range(6):
+            updates, state = tx.update(-jnp.ones(()), state, params)
+            params = optax.apply_updates(params, updates)
+        return params
+
+    np.testing.assert_allclose(after_six(4), 0.4, rtol=1e-6)  # half of four steps, and two more
+    np.testing.assert_allclose(jax.vmap(after_six)(jnp.arange(1, 5)), [0.3, 0.3, 0.3, 0.4], rtol=1e-6)
+
+
 def changes_structure():
     return optax.stateless(lambda updates, params: list(updates.values()))
 
@@ -135,7 +148,12 @@ def changes_structure():
 BAD = {
     "a period below 1": (ValueError, "period must be finite, at least 1", lambda: lookahead(optax.sgd(0.1), 0)),
     "a period that is no integer": (TypeError, "period must be an integer", lambda: lookahead(optax.sgd(0.1), 2.5)),
-    "a traced period": (TypeError, "period must be", lambda: jax.jit(lambda k: snoo(optax.sgd(0.1), period=k))(2)),
+    "a traced period that is no integer": (
+        TypeError,
+        "period must be an integer",
+        lambda: jax.eval_shape(lambda k: snoo(optax.sgd(0.1), period=k).init(PARAMS), jnp.ones(())),
+    ),
+    "several periods": (ValueError, "period must be a scalar", lambda: lookahead(optax.sgd(0.1), jnp.array([2, 3]))),
     "alpha above 1": (ValueError, "alpha must be", lambda: lookahead(optax.sgd(0.1), 5, 1.5)),
     "no transformation inside": (TypeError, "inner must be", lambda: lookahead(0.1)),
     "no transformation outside": (TypeError, "outer must be", lambda: slow_weights(optax.sgd(0.1), 0.7, 5)),
