@@ -6,7 +6,9 @@ import jax
 import pytest
 
 os.environ["XLA_FLAGS"] = (
-    f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0"  # of many tiny programs
+    # of many tiny programs
+    f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+    " --xla_cpu_parallel_codegen_split_count=1"
 )
 jax.config.update("jax_num_cpu_devices", 8)
 
