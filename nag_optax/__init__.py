@@ -27,6 +27,8 @@ from nag_optax.methods.robust_momentum import robust_momentum
 from nag_optax.methods.snag import snag
 from nag_optax.methods.strongly_convex_nag import strongly_convex_nag
 from nag_optax.methods.triple_momentum import triple_momentum
+from nag_optax.precision.compensated import compensated
+from nag_optax.precision.stochastic_rounding import stochastic_rounding
 from nag_optax.sharding import state_shardings
 from nag_optax.superposition import superpose
 from nag_optax.wrappers.diloco import diloco
@@ -82,6 +84,9 @@ __all__ = [
     "slow_weights",
     "snoo",
     "state_shardings",
+    # low precision
+    "compensated",
+    "stochastic_rounding",
     # write your own method in five numbers
     "AccelerateState",
     "Coefficients",

@@ -17,6 +17,7 @@ from jax import Array
 
 from nag_optax.coefficients import Coefficients, Rule
 from nag_optax.hyperparameters import Scalar, counter, hyperparameter_dtype, increment
+from nag_optax.precision.buffer import load, make_buffer
 from nag_optax.restart import RESTART_TESTS, Evidence
 from nag_optax.validation import check_choice, leaf_name
 
@@ -29,7 +30,8 @@ class AccelerateState(NamedTuple):
       step: updates so far, int32; drives a learning-rate schedule.
       age: updates since the last restart, int32; drives a momentum sequence.
       carry: scalars of the rule's recursion, ``()`` if it has none.
-      momentum: the buffer m, a pytree like params.
+      momentum: the buffer m, a pytree like params; with an ``accumulator_dtype`` of one byte, m in units of its scales.
+      scales: of the buffer's blocks, a pytree like params; ``()`` where it has none.
       readout: the base iterate is ``params + readout * momentum``.
       outputs: readouts of the method's other published points, by name.
       reference: the scalar that the restart test compares with; unused without restart.
@@ -39,6 +41,7 @@ class AccelerateState(NamedTuple):
     age: Array
     carry: Any
     momentum: Any
+    scales: Any
     readout: Array
     outputs: dict[str, Array]
     reference: Array
@@ -74,8 +77,9 @@ def accelerate(
       rule: the method.
       restart: None, "gradient", "value" (``update`` then needs ``value=`` or ``value_fn=``) or "speed"; see
         `nag_optax.restart`. The tests sum over all leaves that this transformation sees.
-      accumulator_dtype: dtype of the buffer, a floating dtype; each parameter's own by default. Complex parameters keep
-        a complex buffer of that precision.
+      accumulator_dtype: dtype of the buffer, a floating dtype or ``jnp.int8``; each parameter's own by default. Of one
+        byte, blocks of at least 128 entries share a scale, and leaves of fewer than 1,024 entries stay in float32; see
+        `nag_optax.precision`. Complex parameters keep a complex buffer of that precision, complex64 at least.
 
     Returns:
       A transformation whose updates have the dtype of params (of the gradients where no params are given). Scalars are
@@ -83,8 +87,8 @@ def accelerate(
       wrap it in ``optax.apply_if_finite`` to skip them.
 
     Raises:
-      TypeError: if ``rule`` is no `Rule`, ``accumulator_dtype`` is not floating, or (in ``init``) a parameter is
-        neither floating nor complex.
+      TypeError: if ``rule`` is no `Rule`, ``accumulator_dtype`` is neither floating nor int8, or (in ``init``) a
+        parameter is neither floating nor complex.
       ValueError: if ``restart`` is unknown.
 
     Gradient descent with a heavy ball, from scratch:
@@ -100,7 +104,7 @@ def accelerate(
         raise TypeError(f"rule must be a nag_optax.Rule, got {type(rule).__name__}.")
     check_choice("restart", restart, (None, *RESTART_TESTS))
     test = RESTART_TESTS[restart] if restart else None
-    accumulator_dtype = _floating_dtype(accumulator_dtype)
+    buffer = make_buffer(accumulator_dtype)
 
     def init(params: Any) -> AccelerateState:
         _check_inexact(params)
@@ -109,18 +113,21 @@ def accelerate(
         zero = counter(jnp.zeros((), jnp.int32), dtype)
         coefficients, _ = jax.eval_shape(rule.step, zero, zero, carry)
         _check_scalars(coefficients)
+        momentum, scales = buffer.init(params)
         return AccelerateState(
             step=jnp.zeros((), jnp.int32),
             age=jnp.zeros((), jnp.int32),
             carry=carry,
-            momentum=jax.tree.map(lambda p: jnp.zeros_like(p, dtype=_buffer_dtype(p, accumulator_dtype)), params),
+            momentum=momentum,
+            scales=scales,
             readout=jnp.zeros((), dtype),
             outputs={name: jnp.zeros((), dtype) for name in coefficients.outputs},
             reference=jnp.asarray(test.reference if test else 0, dtype),
         )
 
     def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, AccelerateState]:
-        gradients = updates
+        gradients, kept = updates, state.momentum
+        state = state._replace(momentum=load(kept, state.scales))
         dtype = state.readout.dtype
         coefficients, carry = rule.step(counter(state.step, dtype), counter(state.age, dtype), state.carry)
         coefficients, carry = _as_scalars(coefficients, dtype, keep_units=True), _as_scalars(carry, dtype)
@@ -135,6 +142,8 @@ def accelerate(
         decay, gain, lead, step, readout, outputs = _as_scalars(coefficients, dtype, keep_units=True)
         back_lead, back_step = -lead, -step
         momentum = jax.tree.map(lambda m, g: _combine(decay, m, gain, g, m.dtype), state.momentum, gradients)
+        kept, scales = buffer.store(momentum, kept, state.step)
+        momentum = load(kept, scales)
         like = gradients if params is None else params
         updates = jax.tree.map(
             lambda m, g, p: _combine(back_lead, m, back_step, g, jnp.result_type(p)), momentum, gradients, like
@@ -143,7 +152,8 @@ def accelerate(
             step=increment(state.step),
             age=age,
             carry=carry,
-            momentum=momentum,
+            momentum=kept,
+            scales=scales,
             readout=jnp.asarray(readout, dtype),
             outputs={name: jnp.asarray(output, dtype) for name, output in outputs.items()},
             reference=jnp.asarray(reference, dtype),
@@ -186,22 +196,6 @@ def _as_scalars(tree: Any, dtype: Any, keep_units: bool = False) -> Any:
         return int(x) if keep_units and isinstance(x, int | float) and x in (0, 1) else jnp.asarray(x, dtype)
 
     return jax.tree.map(convert, tree)
-
-
-def _buffer_dtype(param: Array, accumulator_dtype: Any) -> Any:
-    own = jnp.result_type(param)
-    if accumulator_dtype is None or not jnp.issubdtype(own, jnp.complexfloating):
-        return accumulator_dtype or own
-    return jnp.result_type(accumulator_dtype, jnp.complex64)
-
-
-def _floating_dtype(accumulator_dtype: Any) -> Any:
-    if accumulator_dtype is None:
-        return None
-    dtype = jax.dtypes.canonicalize_dtype(accumulator_dtype)
-    if not jnp.issubdtype(dtype, jnp.floating):
-        raise TypeError(f"accumulator_dtype must be a floating dtype or None, got {dtype}.")
-    return dtype
 
 
 def _check_inexact(params: Any) -> None:

@@ -15,6 +15,7 @@ from jax import Array
 
 from nag_optax.engine import AccelerateState, BaseIterate, DirectionState
 from nag_optax.hyperparameters import Scalar, scalar_at
+from nag_optax.precision.buffer import load
 from nag_optax.superposition import SuperpositionState
 from nag_optax.wrappers.slow_weights import SlowWeightsState
 
@@ -127,7 +128,7 @@ def _reads(state: Any, output: str, learning_rate: optax.ScalarOrSchedule | None
     reads = {}
     for part in parts:
         readout = scale * _readout(part, output)
-        for path, momentum in jax.tree_util.tree_leaves_with_path(part.momentum):
+        for path, momentum in jax.tree_util.tree_leaves_with_path(load(part.momentum, part.scales)):
             reads.setdefault(path, []).append(_Read(momentum, readout))
     return reads
 

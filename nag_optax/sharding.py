@@ -5,6 +5,7 @@ they inherit the sharding of their parameter. Under ``jax.jit`` on a mesh with A
 them on one device. `state_shardings` says where everything belongs: for ``out_shardings``, and for checkpoints.
 """
 
+import math
 from typing import Any
 
 import jax
@@ -50,8 +51,22 @@ def state_shardings(tx: optax.GradientTransformation, params: Any) -> Any:
     replicated = NamedSharding(meshes.pop(), PartitionSpec())
     return optax.tree.map_params(
         tx,
-        lambda _, sharding: sharding,
+        lambda x, sharding: NamedSharding(sharding.mesh, _fitting(sharding, x.shape)),
         jax.eval_shape(tx.init, params),
         shardings,
         transform_non_params=lambda _: replicated,
+    )
+
+
+def _fitting(sharding: NamedSharding, shape: tuple[int, ...]) -> PartitionSpec:
+    """How to split what may be smaller than its parameter, such as the scales of a buffer: along the axes that can be
+    split in the same way.
+    """
+    sizes = sharding.mesh.shape
+
+    def ways(names):
+        return math.prod(sizes[name] for name in ((names,) if isinstance(names, str) else names or ()))
+
+    return PartitionSpec(
+        *(names if n % ways(names) == 0 else None for n, names in zip(shape, sharding.spec, strict=False))
     )

@@ -3,6 +3,7 @@
 A new method is one row. Where a link needs others to train (``scale_by_nag``), the row is the chain.
 """
 
+import jax.numpy as jnp
 import optax
 
 import nag_optax
@@ -64,6 +65,7 @@ TRANSFORMATIONS = {
     ),
     "nag, classical momentum": (nag, {"learning_rate": 0.05, "momentum": 0.9, "lookahead": 0.0}),
     "nag, weight decay": (nag, {"learning_rate": 0.05, "weight_decay": 1e-4}),
+    "nag, int8 state": (nag, {"learning_rate": 0.05, "momentum": 0.9, "accumulator_dtype": jnp.int8}),
     "nag, restart=gradient": (
         nag,
         {"learning_rate": 0.3, "momentum": schedules.nesterov(), "restart": "gradient"},

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nag_optax import Coefficients, Rule, accelerate, eval_params, nag
 
 DTYPES = ["float16", "bfloat16", "float32", "complex64"]
-shapes = st.lists(st.integers(0, 3), max_size=3).map(tuple)
+shapes = st.lists(st.integers(0, 3), max_size=3).map(tuple) | st.sampled_from([(8, 256), (1031,)])
 leaves = st.tuples(shapes, st.sampled_from(DTYPES)).map(lambda sd: jnp.full(sd[0], 0.5, sd[1]))
 trees = st.recursive(
     leaves, lambda t: st.lists(t, max_size=3) | st.dictionaries(st.sampled_from("abc"), t), max_leaves=6
@@ -19,7 +19,11 @@ trees = st.recursive(
 
 
 @settings(max_examples=20, deadline=None)
-@given(params=trees, accumulator_dtype=st.sampled_from([None, "bfloat16", "float32"]), wide_gradients=st.booleans())
+@given(
+    params=trees,
+    accumulator_dtype=st.sampled_from([None, "bfloat16", "float32", "int8", "float8_e5m2"]),
+    wide_gradients=st.booleans(),
+)
 def test_any_pytree_keeps_its_shapes_dtypes_and_structure(params, accumulator_dtype, wide_gradients):
     tx = nag(0.1, accumulator_dtype=accumulator_dtype)
     state = tx.init(params)

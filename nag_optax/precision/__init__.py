@@ -1,0 +1,1 @@
+"""Low precision: a buffer of one byte an entry, and params of 16 bits that keep their updates."""

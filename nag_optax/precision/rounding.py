@@ -1,0 +1,53 @@
+"""Stochastic rounding: up or down with the probabilities that make the mean exact.
+
+A number between two of a low-precision dtype goes to either, so that what is too small to round to anything still
+counts on average (Gupta et al., 2015, https://arxiv.org/abs/1502.02551, section 3).
+
+The random bits are a hash of the entry's index and a seed: rounding needs no more, and the hash fuses into the update,
+where a generator of ``jax.random`` would cost more than the update itself (docs/precision.md).
+"""
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+
+def stochastically_rounded(x: Array, dtype: Any, seed: Array) -> Array:
+    """The array in a dtype of lower precision, [x.shape], equal to x in the mean over seeds.
+
+    What the dtype represents stays as it is, and so do NaN, infinities, and what rounds to them.
+
+    Args:
+      x: real floating array, of float32 or better.
+      dtype: an integer or a floating dtype of at most 16 bits.
+      seed: a uint32 scalar; others give other bits.
+    """
+    bits = mixed(_indices(x.shape) ^ seed) >> 16
+    threshold = (bits.astype(x.dtype) + 0.5) * 2.0**-16  # inside of (0, 1)
+    if jnp.issubdtype(dtype, jnp.integer):
+        return jnp.floor(x + threshold).astype(dtype)
+    nearest = x.astype(dtype)
+    error = x - nearest.astype(x.dtype)
+    most = jnp.finfo(dtype).max
+    beyond = jnp.nextafter(nearest, jnp.where(error > 0, most, -most))
+    gap = jnp.abs(beyond.astype(x.dtype) - nearest.astype(x.dtype))
+    return jnp.where(jnp.abs(error) > threshold * gap, beyond, nearest)
+
+
+def mixed(x: Array) -> Array:
+    """A hash of uint32 (lowbias32 of C. Wellons, https://nullprogram.com/blog/2018/07/31/): a bijection."""
+    x = (x ^ (x >> 16)) * jnp.uint32(0x7FEB352D)
+    x = (x ^ (x >> 15)) * jnp.uint32(0x846CA68B)
+    return x ^ (x >> 16)
+
+
+def _indices(shape: tuple[int, ...]) -> Array:
+    """The number of every entry, modulo 2^32, [shape] or ()."""
+    strides = (math.prod(shape[axis + 1 :]) % 2**32 for axis in range(len(shape)))
+    along = (
+        jax.lax.broadcasted_iota(jnp.uint32, shape, axis) * jnp.uint32(stride) for axis, stride in enumerate(strides)
+    )
+    return sum(along, start=jnp.uint32(0))

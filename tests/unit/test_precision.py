@@ -1,0 +1,246 @@
+"""Low precision: params that are rounded at random or with compensation, and a buffer of one byte an entry."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
+from traffic import COLLECTIVES
+
+from nag_optax import compensated, eval_params, nag, state_shardings, stochastic_rounding
+from nag_optax.precision import blocks
+from nag_optax.precision.rounding import stochastically_rounded
+
+LOW = ["bfloat16", "float16"]
+BYTES = ["int8", "float8_e4m3fn", "float8_e5m2"]
+
+
+# Params.
+
+
+def after_a_thousand_steps(*links, dtype="bfloat16"):
+    """Where 1,000 gradients of 0.1 lead, from 1."""
+    tx = optax.chain(nag(1e-4, 0.9, accumulator_dtype=jnp.float32), *links)
+    params = jnp.ones((64,), dtype)
+
+    def one(carry, _):
+        params, state = carry
+        updates, state = tx.update(jnp.full(params.shape, 0.1, params.dtype), state, params)
+        return (optax.apply_updates(params, updates), state), None
+
+    (params, _), _ = jax.jit(lambda c: jax.lax.scan(one, c, length=1000))((params, tx.init(params)))
+    return float(params.astype(jnp.float32).mean())
+
+
+def test_a_parameter_of_low_precision_moves_only_with_help():
+    assert after_a_thousand_steps() == 1
+    expected = after_a_thousand_steps(dtype="float32")
+    assert abs(expected - 0.9008) < 1e-4
+    for link in (stochastic_rounding(0), compensated()):
+        assert abs(after_a_thousand_steps(link) - expected) < 0.005
+
+
+@pytest.mark.parametrize("dtype", [*LOW, "float8_e4m3fn", "float8_e5m2", "int8"])
+def test_rounding_is_right_in_the_mean_and_exact_where_it_can_be(dtype):
+    x = jnp.array([0.0, 1.0, -1.0, 1.003, -1.003, 3.1415927, -0.3, 100.7, 1e-3, 0.25 if dtype == "int8" else -7e-5])
+    seeds = jax.random.bits(jax.random.key(0), (20_000,), "uint32")
+    rounded = jax.vmap(lambda seed: stochastically_rounded(x, dtype, seed))(seeds)
+    assert rounded.dtype == dtype
+    rounded = np.asarray(rounded, np.float64)
+    spread = rounded.max(0) - rounded.min(0)
+    np.testing.assert_array_less(
+        abs(rounded.mean(0) - np.asarray(x, np.float64)), 5 * spread / len(seeds) ** 0.5 + 1e-12
+    )
+    assert not spread[:3].any() and len(np.unique(rounded[:, 3])) == 2
+
+
+@pytest.mark.parametrize("dtype", LOW)
+def test_what_is_not_finite_stays_so(dtype):
+    x = jnp.array([jnp.inf, -jnp.inf, jnp.nan, 3.4e38])
+    rounded = stochastically_rounded(x, dtype, jnp.uint32(0)).astype(jnp.float32)
+    np.testing.assert_array_equal(jnp.isfinite(rounded), [False] * 4)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    p=st.floats(-1e4, 1e4, width=16),
+    u=st.floats(-1e4, 1e4, width=32, allow_subnormal=False),
+    dtype=st.sampled_from(LOW),
+)
+def test_params_land_on_a_neighbour_of_their_target(p, u, dtype):
+    params, update = jnp.asarray(p, dtype), jnp.asarray(u, jnp.float32)
+    target = params.astype(jnp.float32) + update
+    nearest = target.astype(dtype)
+    below, above = (jnp.nextafter(nearest, jnp.asarray(end, dtype)) for end in (-jnp.inf, jnp.inf))
+    for tx, possible in ((stochastic_rounding(1), (below, nearest, above)), (compensated(), (nearest,))):
+        updates, _ = tx.update(update, tx.init(params), params)
+        landed = optax.apply_updates(params, updates)
+        assert landed.dtype == dtype and float(landed) in set(map(float, possible))
+
+
+@pytest.mark.parametrize("link", [stochastic_rounding(0), compensated()], ids=["stochastic", "compensated"])
+def test_other_params_pass_through(link):
+    params = {"w": jnp.ones(3), "c": jnp.ones(2, jnp.complex64), "empty": jnp.ones((0, 2), jnp.bfloat16)}
+    updates, state = link.update(params, link.init(params), params)
+    np.testing.assert_array_equal(updates["w"], params["w"])
+    np.testing.assert_array_equal(updates["c"], params["c"])
+    assert jax.tree.structure(link.update(updates, state, params)[1]) == jax.tree.structure(state)
+    assert link.update({}, link.init({}), {})[0] == {}
+    with pytest.raises(ValueError, match="needs params"):
+        link.update(params, state)
+
+
+def test_a_state_may_be_donated_and_made_again():
+    params = jnp.ones(8, jnp.bfloat16)
+    tx = stochastic_rounding(jax.random.key(0))
+    step = jax.jit(tx.update, donate_argnums=1)
+    first, second = (step(params, tx.init(params), params)[0] for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("key", [None, "seed", 0.5, True, jnp.ones(2)])
+def test_a_key_is_required(key):
+    with pytest.raises(TypeError, match="key must be"):
+        stochastic_rounding(key)
+
+
+# The buffer.
+
+
+@pytest.mark.parametrize(
+    ("shape", "cut"),
+    [
+        ((4, 256), (4, 2)),
+        ((4, 255), (4, 1)),
+        ((4, 1000), (4, 5)),
+        ((4, 1009), (4, 7)),
+        ((3, 3, 32, 64), (3, 3, 16, 1)),
+        ((128, 10), (8, 1)),
+        ((3, 3, 3, 3), (1, 1, 1, 1)),
+        ((5000,), (25,)),
+    ],
+)
+def test_blocks_follow_the_shape(shape, cut):
+    assert blocks.scales_shape(shape) == cut
+    x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    scales = blocks.largest(jnp.asarray(x))
+    assert scales.shape == cut and float(scales.max()) == abs(x).max()
+    spread = np.asarray(blocks.spread(scales, shape))
+    assert spread.shape == shape and (abs(x) <= spread).all()
+    assert (np.unique(spread) == np.unique(scales)).all()
+
+
+def bytes_per_parameter(state, params):
+    size = sum(x.size for x in jax.tree.leaves(params))
+    return sum(x.nbytes for x in jax.tree.leaves((state.momentum, state.scales))) / size
+
+
+@pytest.mark.parametrize("dtype", BYTES)
+@pytest.mark.parametrize("shape", [(512, 512), (64, 1000), (3, 3, 64, 64), (100_000,), (129, 131)], ids=str)
+def test_a_buffer_takes_at_most_1_05_bytes_a_parameter(shape, dtype):
+    params = jnp.zeros(shape)
+    assert bytes_per_parameter(nag(0.1, accumulator_dtype=dtype).init(params), params) <= 1.05
+
+
+def test_small_and_complex_leaves_are_kept_as_they_would_be_in_float32():
+    params = {"b": jnp.ones(1023), "c": jnp.ones(2048, jnp.complex64), "h": jnp.ones(3, jnp.bfloat16)}
+    ours, theirs = nag(0.1, accumulator_dtype=jnp.int8), nag(0.1, accumulator_dtype=jnp.float32)
+    updates, state = ours.update(params, ours.init(params), params)
+    expected, their_state = theirs.update(params, theirs.init(params), params)
+    jax.tree.map(np.testing.assert_array_equal, (updates, state.momentum), (expected, their_state.momentum))
+
+
+@pytest.mark.parametrize("dtype", BYTES)
+def test_contributions_below_a_unit_are_kept_in_the_mean(dtype):
+    """Beside one large entry, all others are a hundredth of a unit."""
+    gradient = jnp.full((64, 128), 1e-4).at[:, 0].set(1.0)
+    tx = nag(1.0, 0.9, lookahead=0.0, accumulator_dtype=dtype)
+
+    def one(state, _):
+        updates, state = tx.update(gradient, state)
+        return state, updates
+
+    _, updates = jax.jit(lambda s: jax.lax.scan(one, s, length=400))(tx.init(gradient))
+    np.testing.assert_allclose(updates[100:, :, 1:].mean(), -1e-3, rtol=0.05)
+    np.testing.assert_allclose(updates[100:, :, 0].mean(), -10, rtol=0.02)
+
+
+@pytest.mark.parametrize("dtype", BYTES)
+@pytest.mark.parametrize("restart", [None, "gradient", "speed"])
+def test_a_quadratic_is_minimised(dtype, restart):
+    curvature = jnp.logspace(-2, 0, 2048).reshape(8, 256)
+    start = {"w": jax.random.normal(jax.random.key(0), curvature.shape), "b": jnp.ones(3)}
+    tx = nag(0.9, 0.9, restart=restart, accumulator_dtype=dtype)
+
+    def one(carry, _):
+        params, state = carry
+        gradient = {"w": curvature * params["w"], "b": params["b"]}
+        updates, state = tx.update(gradient, state, params)
+        return (optax.apply_updates(params, updates), state), None
+
+    (params, state), _ = jax.jit(lambda c: jax.lax.scan(one, c, length=500))((start, tx.init(start)))
+    base = eval_params(state, params)
+    for point in (params, base):
+        value = float(jnp.sum(curvature * point["w"] ** 2))
+        assert value < 1e-4 * float(jnp.sum(curvature * start["w"] ** 2))
+
+
+@pytest.mark.parametrize("bad", [jnp.nan, jnp.inf])
+def test_what_is_not_finite_is_not_hidden_by_a_byte(bad):
+    tx = nag(0.1, accumulator_dtype=jnp.int8)
+    params = jnp.ones((16, 128))
+    _, state = tx.update(params.at[3, 5].set(bad), tx.init(params), params)
+    updates, _ = tx.update(params, state, params)
+    assert not jnp.isfinite(updates[3, 5]) and jnp.isfinite(updates[4]).all()
+
+
+def test_two_runs_and_a_resumed_one_are_the_same_to_the_bit():
+    tx = nag(0.1, accumulator_dtype=jnp.int8)
+    params = jax.random.normal(jax.random.key(0), (16, 128))
+    step = jax.jit(lambda p, s: tx.update(p, s, p))
+    _, state = step(params, tx.init(params))
+    restored = jax.tree.map(lambda x: jnp.asarray(np.asarray(x)), state)
+    jax.tree.map(np.testing.assert_array_equal, step(params, state), step(params, restored))
+
+
+@pytest.mark.parametrize("axis_type", [AxisType.Auto, AxisType.Explicit])
+@pytest.mark.parametrize("spec", [("data", None), (None, "data")], ids=["rows", "columns"])
+def test_values_and_scales_inherit_sharding_without_a_collective(axis_type, spec):
+    mesh = jax.make_mesh((8,), ("data",), axis_types=(axis_type,))
+    sharding = NamedSharding(mesh, PartitionSpec(*spec))
+    params = jax.device_put(jnp.ones((16, 2048)), sharding)
+    tx = nag(0.1, accumulator_dtype=jnp.int8)
+    with jax.set_mesh(mesh) if hasattr(jax, "set_mesh") else jax.sharding.use_mesh(mesh):
+        state = jax.jit(tx.init, out_shardings=state_shardings(tx, params))(params)
+        update = jax.jit(lambda g, s, p: tx.update(g, s, p))
+        updates, after = update(params, state, params)
+        hlo = update.lower(params, state, params).compile().as_text() or ""
+    for leaf in (state.momentum, updates, after.momentum):
+        assert leaf.sharding.is_equivalent_to(sharding, 2)
+    for leaf in (state.scales, after.scales):
+        assert leaf.shape == (16, 16) and leaf.sharding.is_equivalent_to(sharding, 2)
+    assert not any(collective in hlo for collective in COLLECTIVES)
+
+
+def test_scales_that_cannot_be_split_like_their_parameter_are_whole():
+    mesh = jax.make_mesh((8,), ("data",), axis_types=(AxisType.Auto,))
+    params = jax.device_put(jnp.ones((16, 512)), NamedSharding(mesh, PartitionSpec(None, "data")))
+    shardings = state_shardings(nag(0.1, accumulator_dtype=jnp.int8), params)
+    assert shardings.momentum.spec == PartitionSpec(None, "data") and shardings.scales.spec == PartitionSpec(None, None)
+
+
+@pytest.mark.parametrize("dtype", ["int16", "int32", "uint8", "bool"])
+def test_other_integers_are_refused(dtype):
+    with pytest.raises(TypeError, match="accumulator_dtype must be a floating dtype, int8 or None"):
+        nag(0.1, accumulator_dtype=dtype)
+
+
+def test_a_block_has_at_least_128_entries():
+    for last in range(128, 2000, 7):
+        count = math.prod(blocks.scales_shape((8, last)))
+        assert 126 <= 8 * last / count < 256
