@@ -10,12 +10,10 @@ of factors in float32 and float64, and counts who solves it.
 """
 
 import argparse
-import csv
 import statistics
 import time
 import warnings
 from collections import Counter
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +23,7 @@ from tqdm import tqdm
 
 from benchmarks.convex_problems import jaxopt, problems
 from benchmarks.lassos import design
-from benchmarks.report import check_new, heading
+from benchmarks.report import add_out, heading, outputs, publish
 from nag_optax import minimize, prox
 
 TARGETS = (1e-3, 1e-6, 1e-10)
@@ -237,7 +235,7 @@ def report(results, scaled):
         yield f"One LASSO scaled 25 ways, {dtype}: {OURS} solves {solved[OURS]}, JAXopt {solved[PEER]}."
 
 
-def plot(results, path):
+def plot(results):
     """Seconds to the middle target, a dot for each solver."""
     fig, ax = plt.subplots(figsize=(8, 0.42 * len(results) + 1.2), constrained_layout=True)
     names = list(dict.fromkeys(row[0] for rows in results.values() for row in rows))
@@ -252,7 +250,7 @@ def plot(results, path):
     ax.invert_yaxis()
     ax.grid(axis="x", color="#e8e8e8")
     ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
-    fig.savefig(path, dpi=150)
+    return fig
 
 
 def main():
@@ -261,10 +259,9 @@ def main():
     parser.add_argument("--rounds", type=int, default=5, help="runs to take the median of (default: 5)")
     parser.add_argument("--slowest", type=float, default=4.0, help="seconds after which no finer tolerance is tried")
     parser.add_argument("--only", default="", help="problems whose name contains this")
-    parser.add_argument("--out", type=Path, help="write OUT.md, OUT.csv and OUT.png; none may exist")
+    add_out(parser, ".md", ".csv", ".png")
     arguments = parser.parse_args()
-    files = {suffix: arguments.out.with_suffix(suffix) for suffix in (".md", ".csv", ".png")} if arguments.out else {}
-    check_new(parser, *files.values())
+    files = outputs(parser, arguments)
     scaled = {"float32": scales("float32")}
     jax.config.update("jax_enable_x64", True)
     scaled["float64"] = scales("float64")
@@ -273,15 +270,9 @@ def main():
         name: list(measure(problem, arguments.rounds, arguments.slowest))
         for name, problem in tqdm(chosen.items(), desc="problems")
     }
-    text = "\n".join(report(results, scaled)) + "\n"
-    print(text)
-    if files:
-        files[".md"].write_text(text)
-        with files[".csv"].open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(["problem", "solver", "target", "seconds", "steps", "products"])
-            writer.writerows([name, *row] for name, rows in results.items() for row in rows)
-        plot(results, files[".png"])
+    table = [["problem", "solver", "target", "seconds", "steps", "products"]]
+    table += [[name, *row] for name, rows in results.items() for row in rows]
+    publish(files, report(results, scaled), table, plot(results))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What every result says about itself: date, machine, versions and the command."""
 
+import csv
 import datetime
 import os
 import platform
@@ -11,16 +12,22 @@ from pathlib import Path
 import jax
 
 
-def out_option(parser):
-    """Adds ``--out``, a Markdown file that must not exist yet."""
-    parser.add_argument("--out", type=Path, help="Markdown file to write; it must not exist")
+def add_out(parser, *suffixes):
+    """Adds ``--out``, and what `outputs` needs to know about it."""
+    names = " and ".join(f"OUT{suffix}" for suffix in suffixes)
+    parser.add_argument("--out", type=Path, help=f"write {names}, which must not exist")
+    parser.set_defaults(suffixes=suffixes)
 
 
-def check_new(parser, *files):
-    """Ends with an error where a file of --out exists: results are not overwritten."""
-    for file in files:
-        if file and file.exists():
+def outputs(parser, arguments):
+    """The files to write, by suffix; ends with an error where one exists: results are not overwritten."""
+    files = {s: arguments.out.with_suffix(s) for s in arguments.suffixes} if arguments.out else {}
+    for file in files.values():
+        if file.exists():
             parser.error(f"--out: {file} exists and is not overwritten")
+        if not file.parent.is_dir():
+            parser.error(f"--out: {file.parent} is no folder")
+    return files
 
 
 def heading(title, module):
@@ -37,9 +44,16 @@ def heading(title, module):
     ]
 
 
-def publish(lines, arguments):
-    """Prints the result, and writes it where ``--out`` says."""
+def publish(files, lines, table=(), figure=None):
+    """Prints the lines and writes what ``--out`` asks for: the lines, a table of rows whose first is the heading, and a
+    figure of matplotlib.
+    """
     text = "\n".join(lines) + "\n"
     print(text)
-    if arguments.out:
-        arguments.out.write_text(text)
+    if files:
+        files[".md"].write_text(text)
+    if ".csv" in files:
+        with files[".csv"].open("w", newline="") as file:
+            csv.writer(file).writerows(table)
+    if ".png" in files:
+        figure.savefig(files[".png"], dpi=150)

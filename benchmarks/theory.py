@@ -13,7 +13,7 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks.report import check_new, heading, out_option, publish
+from benchmarks.report import add_out, heading, outputs, publish
 from benchmarks.worst_cases import ROWS, largest_on_a_grid, measured, worst_case
 
 
@@ -46,16 +46,16 @@ def main():
     parser = argparse.ArgumentParser(description="Exact worst cases: attained, and never exceeded.")
     parser.add_argument("--steps", type=int, nargs="+", default=[1, 5, 10, 20], help="numbers of gradients N")
     parser.add_argument("--strong-convexity", type=float, default=0.01, help="q, with smoothness 1 (default: 0.01)")
-    out_option(parser)
+    add_out(parser, ".md")
     arguments = parser.parse_args()
     if min(arguments.steps) < 1:
         parser.error("--steps: each must be at least 1")
     if not 0 < arguments.strong_convexity < 1:
         parser.error("--strong-convexity: must be above 0 and below 1")
-    check_new(parser, arguments.out)
+    files = outputs(parser, arguments)
     jax.config.update("jax_enable_x64", True)
     rows = list(measure(arguments.steps, arguments.strong_convexity))
-    publish(report(rows, arguments.strong_convexity), arguments)
+    publish(files, report(rows, arguments.strong_convexity))
     differences = np.abs([row[4] for row in rows])
     exceeded = [row for row in rows if row[5] > 1 + 1e-9]
     print(f"{len(rows)} values: largest relative difference {differences.max():.1e}, exceeded {len(exceeded)} times.")

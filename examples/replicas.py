@@ -85,7 +85,10 @@ def launch(count: int, command: Sequence[str]) -> int:
             process.wait()
     failed = [f"{i} ({_reason(p.returncode)})" for i, p in enumerate(processes) if p.returncode]
     if failed:
-        print(f"Processes that ended badly: {', '.join(failed)}", file=sys.stderr)
+        print(
+            f"Processes that ended badly: {', '.join(failed)}. --resume goes on from the last complete checkpoint.",
+            file=sys.stderr,
+        )
     return next((p.returncode if p.returncode > 0 else 1 for p in processes if p.returncode), 0)
 
 

@@ -50,4 +50,4 @@ def _indices(shape: tuple[int, ...]) -> Array:
     along = (
         jax.lax.broadcasted_iota(jnp.uint32, shape, axis) * jnp.uint32(stride) for axis, stride in enumerate(strides)
     )
-    return sum(along, start=jnp.uint32(0))
+    return sum(along, start=jnp.zeros((), jnp.uint32))

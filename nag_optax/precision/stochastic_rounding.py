@@ -74,7 +74,6 @@ def stochastic_rounding(key: Array | int) -> optax.GradientTransformation:
 def _as_key(key: Any) -> Array:
     if isinstance(key, int) and not isinstance(key, bool):
         return jax.random.key(key)
-    dtype = getattr(key, "dtype", None)
-    if dtype is None or not (jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key) or dtype == "uint32"):
-        raise TypeError(f"key must be a key of jax.random or an integer, got {type(key).__name__}.")
-    return key
+    if isinstance(key, Array) and (jnp.issubdtype(key.dtype, jax.dtypes.prng_key) or key.dtype == jnp.uint32):
+        return key
+    raise TypeError(f"key must be a key of jax.random or an integer, got {type(key).__name__}.")

@@ -43,6 +43,20 @@ def test_snoo_without_momentum_is_lookahead():
         close(ours[0], theirs[0])
 
 
+def test_the_outer_transformation_sees_the_slow_weights():
+    decay, period = 0.1, 3
+    tx = no.slow_weights(optax.sgd(0.1), optax.chain(optax.add_decayed_weights(decay), optax.sgd(0.5)), period)
+    slow = fast = params = np.ones(2)
+    state = tx.init(jnp.asarray(params))
+    for k, gradient in enumerate(np.random.default_rng(0).standard_normal((12, 2))):
+        updates, state = tx.update(jnp.asarray(gradient), state, jnp.asarray(params))
+        params = params + np.asarray(updates)
+        fast = fast - 0.1 * gradient
+        if (k + 1) % period == 0:
+            slow = fast = slow - 0.5 * (slow - fast + decay * slow)
+        close(params, fast, 1e-13)
+
+
 def test_gpa_around_gradient_descent_is_nag():
     for problem, factors in oracles(300, 0.5):
         rate, mu = 0.5 / problem.smoothness, 0.9
@@ -97,6 +111,11 @@ def averages_around_adamw(gradients, start, weights, interpolation, rate=0.1, b2
 AROUND_ADAMW = {
     "gpa": (lambda inner: no.gpa(inner, 0.9, 0.6), [0.1] * STEPS, 0.6),
     "schedule_free": (lambda inner: no.schedule_free(inner, 0.1), 1 / np.arange(1, STEPS + 1), 0.9),
+    "schedule_free, decaying rate": (  # the largest rate counts
+        lambda inner: no.schedule_free(inner, lambda k: 0.1 / (k + 1)),
+        1 / np.arange(1, STEPS + 1),
+        0.9,
+    ),
     "primal_averaging, schedule": (
         lambda inner: no.primal_averaging(inner, no.schedules.polynomial(3), 1.0),
         1 - np.arange(STEPS) / (np.arange(1, STEPS + 1) + 3),
