@@ -1,136 +1,257 @@
-"""The cost of one update, as ratios to ``optax.sgd(nesterov=True)`` in the same process.
+"""The cost of one update, against Optax, PyTorch and the memory itself, in one process.
 
     python -m benchmarks.update
 
-Two questions: does the engine trace and compile a model of 1,000 parameters as fast, and does the jitted, donated
-training step on 25 million float32 parameters run as fast? A method and its peer take turns, and the median of
-the ratios is reported, so that a machine whose speed drifts is fair to both. The result is printed as a Markdown table
-and, with ``--out``, written to a file.
+What is timed is a jitted, donated training step after its gradient: update and application. All contestants take turns
+on the same shapes, and the median of the ratios to ``optax.sgd(nesterov=True)`` of the same round is reported, so that
+a machine whose speed drifts is fair to all. Bytes are those that a single pass must move: read gradient, state and
+params, write state and params; a copy of the same size gives the bandwidth. A second table compiles a model of many
+small parameters. On a GPU, ``--parameters 1000000000`` is the size to run.
 """
 
 import argparse
+import itertools
+import math
+import os
 import statistics
-import time
+from typing import NamedTuple
+
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # PyTorch wants memory of the same device
 
 import jax
 import jax.numpy as jnp
+import matplotlib.pyplot as plt
 import optax
+from tqdm import tqdm
 
-from benchmarks.report import check_new, heading, out_option, publish
-from nag_optax import nag, schedules
+from benchmarks import steps
+from benchmarks.report import add_out, heading, outputs, publish
+from nag_optax import compensated, nag, schedules, stochastic_rounding
 
-BYTES_PER_PARAMETER = 20  # read the gradient, the buffer and params; write the buffer and params; 4 bytes each
 PEER = "optax.sgd(nesterov=True)"
-METHODS = {
-    PEER: lambda: optax.sgd(0.1, 0.9, nesterov=True),
-    "nag": lambda: nag(0.1, 0.9),
-    "nag, velocity=step": lambda: nag(0.1, 0.9, velocity="step"),
-    "nag, nesterov sequence": lambda: nag(0.1, schedules.nesterov()),
-    "nag, restart=gradient": lambda: nag(0.1, schedules.nesterov(), restart="gradient"),
-    # a peer that reduces over all leaves, as a restart test does
-    "optax.sgd(nesterov=True), clip_by_global_norm": lambda: optax.chain(
-        optax.clip_by_global_norm(1.0), optax.sgd(0.1, 0.9, nesterov=True)
+WIDTHS = {"float32": 4, "bfloat16": 2}
+
+
+def optax_nesterov(**options):
+    """The peer."""
+    return lambda: optax.sgd(0.1, 0.9, nesterov=True, **options)
+
+
+def ours(*links, **options):
+    """``nag``, and what may follow it."""
+    return lambda: optax.chain(nag(0.1, 0.9, **options), *links) if links else nag(0.1, 0.9, **options)
+
+
+def restarting():
+    """A sequence and a restart, which sums over all leaves."""
+    return nag(0.1, schedules.nesterov(), restart="gradient")
+
+
+def clipped():
+    """A peer that sums over all leaves."""
+    return optax.chain(optax.clip_by_global_norm(1.0), optax.sgd(0.1, 0.9, nesterov=True))
+
+
+BY_JAX = {  # name: (dtype of params and gradients, transformation)
+    PEER: ("float32", optax_nesterov()),
+    "nag": ("float32", ours()),
+    "nag, bfloat16 state": ("float32", ours(accumulator_dtype=jnp.bfloat16)),
+    "nag, int8 state": ("float32", ours(accumulator_dtype=jnp.int8)),
+    "nag, restart=gradient": ("float32", restarting),
+    f"{PEER}, clip_by_global_norm": ("float32", clipped),
+    f"{PEER}, float32 accumulator, bfloat16 params": ("bfloat16", optax_nesterov(accumulator_dtype=jnp.float32)),
+    "nag, float32 state, bfloat16 params": ("bfloat16", ours(accumulator_dtype=jnp.float32)),
+    "nag, bfloat16 params": ("bfloat16", ours()),
+    "nag, int8 state, bfloat16 params": ("bfloat16", ours(accumulator_dtype=jnp.int8)),
+    "nag, float32 state, bfloat16 params, stochastic_rounding": (
+        "bfloat16",
+        ours(stochastic_rounding(0), accumulator_dtype=jnp.float32),
     ),
+    "nag, float32 state, bfloat16 params, compensated": (
+        "bfloat16",
+        ours(compensated(), accumulator_dtype=jnp.float32),
+    ),
+}
+BY_TORCH = {"torch.optim.SGD, foreach": {"foreach": True}, "torch.optim.SGD, fused": {"fused": True}}
+COPY = "copy"
+COMPILED = {
+    PEER: optax_nesterov(),
+    "nag": ours(),
+    "nag, velocity=step": ours(velocity="step"),
+    "nag, nesterov sequence": lambda: nag(0.1, schedules.nesterov()),
+    "nag, int8 state": ours(accumulator_dtype=jnp.int8),
+    "nag, restart=gradient": restarting,
+    f"{PEER}, clip_by_global_norm": clipped,
 }
 
 
-def training_step(tx):
-    """An update and its application: what a training step does after the gradient."""
+class Row(NamedTuple):
+    """What was measured of one step on one layout; bytes are a parameter's."""
 
-    def step(params, state, gradients):
-        updates, state = tx.update(gradients, state, params)
-        return optax.apply_updates(params, updates), state
-
-    return step
-
-
-def against_peer(timer, peer_timer, rounds):
-    """Median seconds of a timer, and median of its ratio to a peer that runs right before or right after it."""
-    pairs = []
-    for turn in range(rounds):
-        if turn % 2:
-            mine, its = timer(), peer_timer()
-        else:
-            its, mine = peer_timer(), timer()
-        pairs.append((mine, mine / its))
-    seconds, ratios = zip(*pairs, strict=True)
-    return statistics.median(seconds), statistics.median(ratios)
+    layout: str
+    step: str
+    params: str
+    milliseconds: float
+    ratio: float
+    gb_per_second: float
+    share_of_copy: float
+    state_bytes: float
+    bytes_of_one_pass: float
+    peak_bytes: float | None
+    compile_seconds: float | None
 
 
-def compile_timer(make, leaves):
-    """A function that measures the seconds to trace and compile a fresh step of ``leaves`` small parameters."""
-    params = {f"layer_{i}": jnp.ones((8 + i % 4, 8)) for i in range(leaves)}
+def transformer_shapes(parameters):
+    """Leaves of a decoder-only transformer whose depth is a 48th of its width, of at most so many parameters."""
+    vocabulary = 32_000
 
-    def timer():
-        jax.clear_caches()
-        tx = make()
-        state = tx.init(params)
-        start = time.perf_counter()
-        jax.jit(training_step(tx)).lower(params, state, params).compile()
-        return time.perf_counter() - start
+    def shapes(width):
+        block = [(width, 3 * width), (width, width), (width, 4 * width), (4 * width, width), (width,), (width,)]
+        return [(vocabulary, width), *(max(1, width // 48) * block), (width,)]
 
-    return timer
+    widths = itertools.count(128, 64)
+    return shapes(next(w for w in widths if sum(map(math.prod, shapes(w + 64))) > parameters))
 
 
-def step_timer(make, parameters, steps):
-    """A function that measures the seconds of one jitted, donated step, averaged over ``steps``."""
-    tx = make()
-    step = jax.jit(training_step(tx), donate_argnums=(0, 1))
-
-    def timer():
-        # Fresh arrays every time: where they lie in memory changes a step by several percent.
-        params, gradients = {"w": jnp.ones((parameters,))}, {"w": jnp.full((parameters,), 1e-3)}
-        carry = step(params, tx.init(params), gradients)
-        jax.block_until_ready(carry)
-        start = time.perf_counter()
-        for _ in range(steps):
-            carry = step(*carry, gradients)
-        jax.block_until_ready(carry)
-        return (time.perf_counter() - start) / steps
-
-    return timer
+LAYOUTS = {
+    "one leaf": lambda n: [(n // 1000, 1000)],
+    "transformer": transformer_shapes,
+    "1,000 leaves": lambda n: [(n // 1_000_000, 1000)] * 1000,
+}
 
 
-def measure(leaves, parameters, compile_rounds, step_rounds, steps):
-    """Rows of (method, seconds to compile, its ratio, seconds a step, its ratio)."""
-    for name, make in METHODS.items():
-        yield (
+def contestants(shapes, only):
+    """Timers, by name."""
+    makers = {COPY: lambda: steps.copy_timer(shapes)}
+    makers |= {name: lambda d=dtype, m=make: steps.jax_timer(m, d, shapes) for name, (dtype, make) in BY_JAX.items()}
+    if steps.torch:
+        makers |= {name: lambda o=options: steps.torch_timer(shapes, **o) for name, options in BY_TORCH.items()}
+    return {name: make() for name, make in makers.items() if name in (PEER, COPY) or only in name}
+
+
+def moved_bytes(name, timer):
+    """Bytes a parameter that one pass moves."""
+    if name == COPY:
+        return 8.0
+    width = WIDTHS[BY_JAX[name][0]] if name in BY_JAX else 4
+    return 3 * width + 2 * timer.state_bytes
+
+
+def measure(layout, parameters, rounds, only):
+    """Rows of all contestants on one layout."""
+    shapes = LAYOUTS[layout](parameters)
+    timers = contestants(shapes, only)
+    count = sum(map(math.prod, shapes))
+    seconds = {name: [] for name in timers}
+    names = list(timers)
+    for turn in tqdm(range(rounds), desc=layout, unit="round", leave=False):
+        first = turn % len(names)  # nobody always comes first
+        for name in names[first:] + names[:first]:
+            seconds[name].append(timers[name].seconds())
+    bandwidth = 8 * count / statistics.median(seconds[COPY])
+    for name, timer in timers.items():
+        median, moved = statistics.median(seconds[name]), moved_bytes(name, timer)
+        rate = moved * count / median
+        yield Row(
+            layout,
             name,
-            *against_peer(compile_timer(make, leaves), compile_timer(METHODS[PEER], leaves), compile_rounds),
-            *against_peer(
-                step_timer(make, parameters, steps), step_timer(METHODS[PEER], parameters, steps), step_rounds
-            ),
+            BY_JAX[name][0] if name in BY_JAX else "float32",
+            1e3 * median,
+            statistics.median(a / b for a, b in zip(seconds[name], seconds[PEER], strict=True)),
+            rate / 1e9,
+            rate / bandwidth,
+            timer.state_bytes,
+            moved,
+            timer.peak_bytes,
+            timer.compile_seconds,
         )
 
 
-def report(rows, leaves, parameters):
-    """The lines of the table."""
+def measure_compilation(leaves, rounds):
+    """Rows of (method, seconds to compile, its ratio)."""
+    for name, make in tqdm(COMPILED.items(), desc="compilation", leave=False):
+        timer, peer = steps.compile_timer(make, leaves), steps.compile_timer(COMPILED[PEER], leaves)
+        pairs = []
+        for turn in range(rounds):
+            mine, its = (timer(), peer()) if turn % 2 else reversed((peer(), timer()))
+            pairs.append((mine, mine / its))
+        yield name, *(statistics.median(column) for column in zip(*pairs, strict=True))
+
+
+def report(rows, compiled, arguments):
+    """The lines of the tables."""
     yield from heading(f"One update against `{PEER}`", "benchmarks.update")
-    yield f"| method | trace and compile, {leaves:,} leaves | ratio | step, {parameters:,} float32 | ratio | GB/s |"
-    yield "|---|---|---|---|---|---|"
-    for name, c, c_ratio, s, s_ratio in rows:
-        rate = BYTES_PER_PARAMETER * parameters / s / 1e9
-        yield f"| {name} | {c:.2f} s | {c_ratio:.2f} | {1e3 * s:.2f} ms | {s_ratio:.3f} | {rate:.1f} |"
+    if not steps.torch:
+        yield "PyTorch is not installed: its rows are missing."
+    yield f"{arguments.parameters:,} parameters; GB/s and the share of a copy's are counted at the bytes of one pass."
+    for layout in LAYOUTS:
+        yield from ("", f"## {layout}", "")
+        yield "| step | params | ms | ratio | GB/s | of a copy | state bytes | bytes of one pass | peak bytes |"
+        yield "|---" * 9 + "|"
+        for row in (row for row in rows if row.layout == layout):
+            yield (
+                f"| {row.step} | {row.params} | {row.milliseconds:.2f} | {row.ratio:.3f} | {row.gb_per_second:.1f} "
+                f"| {row.share_of_copy:.0%} | {row.state_bytes:.2f} | {row.bytes_of_one_pass:.2f} "
+                f"| {'-' if row.peak_bytes is None else format(row.peak_bytes, '.2f')} |"
+            )
+    if compiled:
+        yield from ("", f"## Trace and compile, {arguments.leaves:,} leaves", "", "| step | seconds | ratio |")
+        yield "|---|---|---|"
+        for name, seconds, ratio in compiled:
+            yield f"| {name} | {seconds:.2f} | {ratio:.2f} |"
+
+
+def plot(rows, parameters):
+    """The roofline: seconds a parameter over the bytes that it must move, and the line of a copy's bandwidth."""
+    fig, axes = plt.subplots(1, len(LAYOUTS), figsize=(15, 5), sharey=True, layout="constrained")
+    for ax, layout in zip(axes, LAYOUTS, strict=True):
+        chosen = [row for row in rows if row.layout == layout]
+        copy = next(row for row in chosen if row.step == COPY)
+        ends = [0.1, 1.05 * max(row.bytes_of_one_pass for row in chosen)]
+        ax.plot(ends, [x * copy.milliseconds / 8 for x in ends], color="#888888", lw=1, label="bandwidth of a copy")
+        for i, row in enumerate(row for row in chosen if row.step != COPY):
+            marker = "s" if row.step.startswith("optax") else "^" if row.step.startswith("torch") else "o"
+            ax.plot(row.bytes_of_one_pass, row.milliseconds, marker, color=f"C{i % 10}", alpha=0.85, label=row.step)
+        ax.set(title=layout, xlabel="bytes a parameter, one pass", xlim=(0, None), yscale="log")
+        ax.grid(alpha=0.3)
+    axes[0].set_ylabel(f"milliseconds, {parameters:,} parameters")
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
+    fig.suptitle(f"One update, {jax.devices()[0].device_kind}")
+    return fig
+
+
+def at_least(least):
+    """An integer of the command line."""
+
+    def parse(text):
+        if int(text) < least:
+            raise argparse.ArgumentTypeError(f"must be at least {least:,}")
+        return int(text)
+
+    return parse
 
 
 def main():
     """Measures, prints, writes."""
-    parser = argparse.ArgumentParser(description="The cost of one update against a peer.")
-    for name, default, meaning in (
-        ("leaves", 1000, "of the model that is compiled"),
-        ("parameters", 25_000_000, "of the model that is stepped"),
-        ("compile-rounds", 5, "to take the median of"),
-        ("step-rounds", 61, "to take the median of"),
-        ("steps", 5, "in each round"),
+    parser = argparse.ArgumentParser(description="The cost of one update against its peers.")
+    for name, default, least, meaning in (
+        ("parameters", 25_000_000, 2_500_000, "of the model that is stepped"),
+        ("leaves", 1000, 1, "of the model that is compiled"),
+        ("rounds", 21, 1, "to take the median of"),
+        ("compile-rounds", 5, 0, "of compilation; 0 leaves it out"),
     ):
-        parser.add_argument(f"--{name}", type=int, default=default, help=f"{meaning} (default: {default})")
-    out_option(parser)
+        parser.add_argument(
+            f"--{name}", type=at_least(least), default=default, help=f"{meaning} (default: {default:,})"
+        )
+    parser.add_argument("--only", default="", help="steps whose name contains this, besides the peer and the copy")
+    add_out(parser, ".md", ".csv", ".png")
     arguments = parser.parse_args()
-    check_new(parser, arguments.out)
-    rows = measure(
-        arguments.leaves, arguments.parameters, arguments.compile_rounds, arguments.step_rounds, arguments.steps
-    )
-    publish(report(rows, arguments.leaves, arguments.parameters), arguments)
+    files = outputs(parser, arguments)
+    rows = [
+        row for layout in LAYOUTS for row in measure(layout, arguments.parameters, arguments.rounds, arguments.only)
+    ]
+    compiled = list(measure_compilation(arguments.leaves, arguments.compile_rounds)) if arguments.compile_rounds else []
+    publish(files, report(rows, compiled, arguments), [Row._fields, *rows], plot(rows, arguments.parameters))
 
 
 if __name__ == "__main__":

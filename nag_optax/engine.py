@@ -78,7 +78,7 @@ def accelerate(
       restart: None, "gradient", "value" (``update`` then needs ``value=`` or ``value_fn=``) or "speed"; see
         `nag_optax.restart`. The tests sum over all leaves that this transformation sees.
       accumulator_dtype: dtype of the buffer, a floating dtype or ``jnp.int8``; each parameter's own by default. Of one
-        byte, blocks of at least 128 entries share a scale, and leaves of fewer than 1,024 entries stay in float32; see
+        byte, blocks of at least 128 entries share a scale, and leaves of fewer than 256 entries stay in float32; see
         `nag_optax.precision`. Complex parameters keep a complex buffer of that precision, complex64 at least.
 
     Returns:

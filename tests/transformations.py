@@ -118,6 +118,25 @@ TRANSFORMATIONS = {
     "accelerate, two-step": (constant, {"coefficients": from_two_step(beta=0.7, alpha=0.1, gamma=0.4, delta=0.3)}),
 }
 
+# One of each kind of state and update: what Optax's wrappers see of the others is the same.
+KINDS = [
+    "nag",
+    "nag, velocity=step",
+    "nag, int8 state",
+    "nag, restart=value",
+    "scale_by_nag",
+    "scale_by_inverse_sqrt_size",
+    "robust_momentum",
+    "agg_mo",
+    "adan",
+    "fista",
+    "adanag",
+    "ac_fgm",
+    "lookahead",
+    "snoo",
+    "gpa",
+    "schedule_free",
+]
 # Differences of values and gradients set their steps, so that rounding shows at once.
 PARAMETER_FREE = {"adanag", "ac_fgm"}
 # They sum over all leaves, and so over all devices.

@@ -20,7 +20,7 @@ from jax import Array
 from nag_optax.precision import blocks
 from nag_optax.precision.rounding import mixed, stochastically_rounded
 
-SMALLEST = 1024
+SMALLEST = 256
 """Entries of a leaf that is worth one byte each: smaller ones stay in float32."""
 
 

@@ -13,11 +13,12 @@ import optax
 import pytest
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from traffic import COLLECTIVES
-from transformations import PARAMETER_FREE, REDUCING, TRANSFORMATIONS
+from transformations import KINDS, PARAMETER_FREE, REDUCING, TRANSFORMATIONS
 
 from nag_optax import eval_params, state_shardings
 
 every_transformation = pytest.mark.parametrize("name", TRANSFORMATIONS)
+every_kind = pytest.mark.parametrize("name", KINDS)
 
 
 def make(name):
@@ -166,7 +167,7 @@ def test_survives_inject_hyperparams(name):
     )
 
 
-@every_transformation
+@every_kind
 def test_survives_multi_steps(name):
     start, loss, _ = quadratic(jnp.float32)
     every_second = optax.MultiSteps(make(name), every_k_schedule=2)
@@ -176,7 +177,7 @@ def test_survives_multi_steps(name):
     chex.assert_trees_all_close(evaluate(name, carry[1], carry[0]), evaluate(name, plain[1], plain[0]), rtol=1e-6)
 
 
-@every_transformation
+@every_kind
 def test_survives_masked(name):
     start, loss, _ = quadratic(jnp.float32)
     tx = optax.chain(
@@ -189,7 +190,7 @@ def test_survives_masked(name):
     assert jnp.all(carry[0]["w"] != start["w"])
 
 
-@every_transformation
+@every_kind
 def test_survives_partition(name):
     start, loss, _ = quadratic(jnp.float32)
     tx = optax.partition({"ours": make(name), "theirs": optax.sgd(0.1)}, {"w": "ours", "b": "theirs", "v": "ours"})
@@ -199,25 +200,27 @@ def test_survives_partition(name):
     assert jnp.all(carry[0]["w"] != start["w"])
 
 
-@every_transformation
+@every_kind
 def test_survives_vmap(name):
     start, loss, _ = quadratic(jnp.float32)
     tx = make(name)
     batch = jax.tree.map(lambda x: jnp.stack([x, 2 * x]), start)
-    params, _ = jax.jit(jax.vmap(step(tx, loss)))(batch, jax.vmap(tx.init)(batch))
+    params, _ = jax.jit(jax.vmap(lambda one: step(tx, loss)(one, tx.init(one))))(batch)
     for i in range(2):
         one = jax.tree.map(lambda x, i=i: x[i], batch)
         alone, _ = plain_step(name)(one, tx.init(one))
         chex.assert_trees_all_close(jax.tree.map(lambda x, i=i: x[i], params), alone, rtol=1e-6)
 
 
-@every_transformation
+@every_kind
 def test_apply_if_finite_skips_a_bad_gradient_and_leaves_the_state_intact(name):
     start, loss, _ = quadratic(jnp.float32)
     tx = optax.apply_if_finite(make(name), max_consecutive_errors=3)
-    params, state = jax.jit(step(tx, loss))(start, tx.init(start))
+    update = jax.jit(lambda g, s, p, value: tx.update(g, s, p, value=value))
+    updates, state = update(gradient(loss, start), tx.init(start), start, loss(start))
+    params = optax.apply_updates(start, updates)
     bad = jax.tree.map(lambda x: jnp.full_like(x, jnp.nan), params)
-    updates, after = tx.update(bad, state, params, value=jnp.asarray(jnp.nan))
+    updates, after = update(bad, state, params, jnp.asarray(jnp.nan))
     chex.assert_trees_all_equal(optax.apply_updates(params, updates), params)
     chex.assert_trees_all_equal(after.inner_state, state.inner_state)
     chex.assert_trees_all_equal(evaluate(name, after, params), evaluate(name, state, params))

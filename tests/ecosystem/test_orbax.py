@@ -13,7 +13,7 @@ ocp = pytest.importorskip("orbax.checkpoint")
 @pytest.mark.parametrize("name", TRANSFORMATIONS)
 def test_training_continues_from_a_checkpoint_to_the_same_bits(name, tmp_path):
     factory, arguments = TRANSFORMATIONS[name]
-    tx, start = factory(**arguments), {"w": jnp.ones((2, 3)), "b": jnp.asarray(2.0)}
+    tx, start = factory(**arguments), {"w": jnp.ones((4, 128)), "b": jnp.asarray(2.0)}
 
     @jax.jit
     def step(carry):

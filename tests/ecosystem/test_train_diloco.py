@@ -82,7 +82,7 @@ def test_virtual_devices_agree_with_an_explicit_loop_over_replicas(on_virtual_de
 
 
 def test_two_processes_killed_and_resumed_end_where_virtual_devices_do(start, on_virtual_devices, tmp_path):
-    begin, folder = time.monotonic(), tmp_path / "killed"
+    folder = tmp_path / "killed"
     launcher = start(tmp_path, SCRIPT, *ARGUMENTS, "--processes", 2, "--out", folder)
     while not (folder / "metrics.csv").exists() and launcher.poll() is None:
         time.sleep(0.05)
@@ -97,7 +97,6 @@ def test_two_processes_killed_and_resumed_end_where_virtual_devices_do(start, on
     _, err = resumed.communicate(timeout=120)
     assert resumed.returncode == 0, err
     assert_same(rows(folder), on_virtual_devices, 1e-6)
-    assert time.monotonic() - begin < 120
 
 
 BAD = {

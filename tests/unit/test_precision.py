@@ -128,27 +128,28 @@ def test_a_key_is_required(key):
 def test_blocks_follow_the_shape(shape, cut):
     assert blocks.scales_shape(shape) == cut
     x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
-    scales = blocks.largest(jnp.asarray(x))
+    scales = jax.jit(blocks.largest)(x)
     assert scales.shape == cut and float(scales.max()) == abs(x).max()
-    spread = np.asarray(blocks.spread(scales, shape))
+    spread = np.asarray(jax.jit(blocks.spread, static_argnums=1)(scales, shape))
     assert spread.shape == shape and (abs(x) <= spread).all()
     assert (np.unique(spread) == np.unique(scales)).all()
 
 
 def bytes_per_parameter(state, params):
     size = sum(x.size for x in jax.tree.leaves(params))
-    return sum(x.nbytes for x in jax.tree.leaves((state.momentum, state.scales))) / size
+    return sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(state)) / size
 
 
 @pytest.mark.parametrize("dtype", BYTES)
 @pytest.mark.parametrize("shape", [(512, 512), (64, 1000), (3, 3, 64, 64), (100_000,), (129, 131)], ids=str)
 def test_a_buffer_takes_at_most_1_05_bytes_a_parameter(shape, dtype):
-    params = jnp.zeros(shape)
-    assert bytes_per_parameter(nag(0.1, accumulator_dtype=dtype).init(params), params) <= 1.05
+    params = jax.ShapeDtypeStruct(shape, jnp.float32)
+    state = jax.eval_shape(nag(0.1, accumulator_dtype=dtype).init, params)
+    assert bytes_per_parameter(state, params) <= 1.05
 
 
 def test_small_and_complex_leaves_are_kept_as_they_would_be_in_float32():
-    params = {"b": jnp.ones(1023), "c": jnp.ones(2048, jnp.complex64), "h": jnp.ones(3, jnp.bfloat16)}
+    params = {"b": jnp.ones(255), "c": jnp.ones(2048, jnp.complex64), "h": jnp.ones(3, jnp.bfloat16)}
     ours, theirs = nag(0.1, accumulator_dtype=jnp.int8), nag(0.1, accumulator_dtype=jnp.float32)
     updates, state = ours.update(params, ours.init(params), params)
     expected, their_state = theirs.update(params, theirs.init(params), params)
@@ -194,8 +195,9 @@ def test_a_quadratic_is_minimised(dtype, restart):
 def test_what_is_not_finite_is_not_hidden_by_a_byte(bad):
     tx = nag(0.1, accumulator_dtype=jnp.int8)
     params = jnp.ones((16, 128))
-    _, state = tx.update(params.at[3, 5].set(bad), tx.init(params), params)
-    updates, _ = tx.update(params, state, params)
+    update = jax.jit(tx.update)
+    _, state = update(params.at[3, 5].set(bad), tx.init(params), params)
+    updates, _ = update(params, state, params)
     assert not jnp.isfinite(updates[3, 5]) and jnp.isfinite(updates[4]).all()
 
 
