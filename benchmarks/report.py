@@ -6,8 +6,10 @@ import os
 import platform
 import shlex
 import sys
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import jax
 
@@ -44,7 +46,7 @@ def heading(title, module):
     ]
 
 
-def publish(files, lines, table=(), figure=None):
+def publish(files: dict[str, Path], lines: Iterable[str], table: Iterable = (), figure: Any = None):
     """Prints the lines and writes what ``--out`` asks for: the lines, a table of rows whose first is the heading, and a
     figure of matplotlib.
     """

@@ -3,6 +3,7 @@
 A timer is a function without arguments that returns the seconds of one step, averaged over a few.
 """
 
+import importlib.util
 import math
 import time
 from collections.abc import Callable
@@ -12,10 +13,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-try:
-    import torch
-except ImportError:
-    torch = None
+torch: Any = importlib.import_module("torch") if importlib.util.find_spec("torch") else None
 
 WARM_UP = 1
 STEPS = 5
@@ -82,7 +80,6 @@ def copy_timer(shapes: list) -> Timer:
 
 def torch_timer(shapes: list, **options: bool) -> Timer:
     """``torch.optim.SGD(nesterov=True)`` on the device that JAX uses."""
-    assert torch is not None
     device = "cuda" if jax.default_backend() == "gpu" else "cpu"
     count = sum(map(math.prod, shapes))
 

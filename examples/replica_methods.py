@@ -14,11 +14,14 @@ from run_folder import Options
 from nag_optax import diloco, snoo
 
 COMMUNICATION = {"float32": None, "bfloat16": jnp.bfloat16, "int8": jnp.int8}
+HEADS = 4
 DEFAULTS = {
     "methods": "sync,diloco,snoo",
     "steps": 4096,
     "period": 64,
     "batch_size": 16,
+    "width": 64,
+    "depth": 2,
     "learning_rate": 4e-3,
     "outer_learning_rate": 0.7,
     "outer_momentum": 0.5,
@@ -82,6 +85,8 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--batch-size", type=number(int, at_least=1), help=f"of all replicas; default: {DEFAULTS['batch_size']}"
     )
+    parser.add_argument("--width", type=number(int, at_least=1), help=f"of the network; default: {DEFAULTS['width']}")
+    parser.add_argument("--depth", type=number(int, at_least=1), help=f"its blocks; default: {DEFAULTS['depth']}")
     parser.add_argument("--learning-rate", type=positive, help=f"of AdamW; default: {DEFAULTS['learning_rate']}")
     parser.add_argument(
         "--outer-learning-rate",
@@ -117,6 +122,8 @@ def complete(given: Options) -> Options:
         raise UsageError(
             f"argument --batch-size: must be a multiple of the {count} replicas, got {options['batch_size']}"
         )
+    if options["width"] % HEADS:
+        raise UsageError(f"argument --width: must be a multiple of {HEADS} heads, got {options['width']}")
     if options["steps"] % options["period"]:
         raise UsageError(
             f"argument --steps: must be a multiple of --period, {options['period']}, got {options['steps']}"

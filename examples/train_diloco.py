@@ -47,7 +47,7 @@ from tqdm import tqdm
 
 from nag_optax import eval_params
 
-SIZES = {"vocabulary": byte_text.VOCABULARY, "length": 64, "width": 64, "depth": 2, "heads": 4}
+LENGTH = 64
 TEST_WINDOWS = 256
 
 
@@ -59,9 +59,20 @@ class Training(NamedTuple):
     measure: Callable[[Any], dict[str, float | None]]
 
 
+def sizes(options: Namespace) -> dict[str, int]:
+    """Of the transformer."""
+    return {
+        "vocabulary": byte_text.VOCABULARY,
+        "length": LENGTH,
+        "width": options.width,
+        "depth": options.depth,
+        "heads": replica_methods.HEADS,
+    }
+
+
 def prepare(method: replica_methods.Method, text: byte_text.Text, options: Namespace, mesh: Mesh) -> Training:
     """The replicas' common program."""
-    graph, params = transformer.create(options.seed, **SIZES)
+    graph, params = transformer.create(options.seed, **sizes(options))
     tx = method.optimizer(adamw(options), options)
     loss = partial(transformer.loss, graph)
 
@@ -78,7 +89,7 @@ def prepare(method: replica_methods.Method, text: byte_text.Text, options: Names
         base = eval_params(opt_state, params) if method.has_base_iterate else params
         return jnp.stack([loss(params, tokens), loss(base, tokens)])
 
-    windows = byte_text.test_windows(text, TEST_WINDOWS, SIZES["length"])
+    windows = byte_text.test_windows(text, TEST_WINDOWS, LENGTH)
     shared_out = replicas.split(windows.reshape(mesh.size, -1, windows.shape[1]), mesh)
     tested = jax.jit(replicas.on_each(test, mesh))
 
@@ -103,7 +114,7 @@ def train(
     state, step, measure = prepare(METHODS[name], text, options, mesh)
 
     def batch(k):
-        tokens = byte_text.batch(text, options.seed, k, options.batch_size, SIZES["length"])
+        tokens = byte_text.batch(text, options.seed, k, options.batch_size, LENGTH)
         return replicas.split(tokens.reshape(mesh.size, -1, tokens.shape[1]), mesh)
 
     with checkpoints.open_manager(run.folder / "checkpoints" / name) as manager:

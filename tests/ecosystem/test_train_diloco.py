@@ -24,7 +24,7 @@ from command_line import UsageError
 from replica_methods import adamw
 
 SCRIPT = "train_diloco.py"
-OPTIONS = {"methods": "diloco", "steps": 12, "period": 3, "batch_size": 8}
+OPTIONS = {"methods": "diloco", "steps": 12, "period": 3, "batch_size": 8, "width": 32, "depth": 1}
 ARGUMENTS = [text for name, value in OPTIONS.items() for text in (f"--{name.replace('_', '-')}", str(value))]
 COLUMNS = ("train_loss", "test_loss", "base_loss", "bytes_sent", "syncs")
 
@@ -53,7 +53,7 @@ def assert_same(ours, theirs, tolerance):
 
 def test_virtual_devices_agree_with_an_explicit_loop_over_replicas(on_virtual_devices):
     options = Namespace(**train_diloco.replica_methods.DEFAULTS | OPTIONS)
-    text, sizes = byte_text.load(), train_diloco.SIZES
+    text, sizes = byte_text.load(), train_diloco.sizes(options)
     graph, slow = transformer.create(options.seed, **sizes)
     inner = adamw(options)
     outer = optax.sgd(options.outer_learning_rate, options.outer_momentum, nesterov=True)
@@ -131,6 +131,7 @@ def test_nonsense_ends_with_one_line(case, capsys):
     [
         ({"steps": 100}, "--steps: must be a multiple of --period, 64, got 100"),
         ({"batch_size": 12}, "--batch-size: must be a multiple of the 8 replicas, got 12"),
+        ({"width": 30}, "--width: must be a multiple of 4 heads, got 30"),
         ({"replicas": 3}, "--replicas: must be the number of devices, 8, got 3"),
     ],
 )

@@ -18,7 +18,7 @@ trees = st.recursive(
 )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     params=trees,
     accumulator_dtype=st.sampled_from([None, "bfloat16", "float32", "int8", "float8_e5m2"]),
@@ -44,6 +44,22 @@ def test_any_pytree_keeps_its_shapes_dtypes_and_structure(params, accumulator_dt
         )
     updates, _ = tx.update(gradients, state, params)
     assert [u.dtype for u in jax.tree.leaves(updates)] == [p.dtype for p in jax.tree.leaves(params)]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "complex128"])
+@pytest.mark.parametrize("accumulator_dtype", [None, "float32", "int8"])
+def test_double_precision_stays_so(dtype, accumulator_dtype, float64):
+    params = {"w": jnp.ones((4, 128), dtype), "b": jnp.ones((), dtype), "empty": jnp.ones((0, 3), dtype)}
+    tx = nag(0.1, accumulator_dtype=accumulator_dtype)
+
+    def body(carry, _):
+        params, state = carry
+        updates, state = tx.update(params, state, params)
+        return (optax.apply_updates(params, updates), state), None
+
+    (after, state), _ = jax.lax.scan(body, (params, tx.init(params)), length=3)
+    assert all(x.dtype == dtype for x in jax.tree.leaves((after, eval_params(state, after))))
+    np.testing.assert_allclose(after["w"], jnp.full((4, 128), after["b"]), rtol=0.01 if accumulator_dtype else 1e-12)
 
 
 def test_complex_parameters_keep_their_imaginary_part_in_a_float32_accumulator():
