@@ -63,7 +63,7 @@ def digits_cnn(batch_size: int = 128) -> Task:
 
 
 @functools.cache
-def language_model(batch_size: int = 16, width: int = 64, length: int = 64) -> Task:
+def language_model(batch_size: int = 8, width: int = 64, length: int = 64) -> Task:
     """The transformer of ``examples/train_diloco.py`` on text that ships with Python: nats a byte."""
     text = byte_text.load()
     sizes = {"vocabulary": byte_text.VOCABULARY, "length": length, "width": width, "depth": 2, "heads": 4}
