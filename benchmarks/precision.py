@@ -67,7 +67,7 @@ def state_bytes(name, task):
 
 
 def measure(task, seeds):
-    """The rows of a task: variant to curves [seeds, tests, (step, train loss, test loss)]."""
+    """The rows of a task: variant to curves [seeds, tests, (step, train loss, test loss, accuracy)]."""
     steps = STEPS[task]
     with tqdm(total=len(VARIANTS) * seeds, desc=task, unit="run", leave=False) as bar:
         for name, variant in VARIANTS.items():
@@ -122,7 +122,7 @@ def main():
     """Measures, prints, writes."""
     parser = argparse.ArgumentParser(description="Training in low precision against float32.")
     parser.add_argument("--seeds", type=int, default=5, help="at least 2 (default: 5)")
-    parser.add_argument("--tasks", nargs="+", choices=list(TASKS), default=list(TASKS), help="default: all")
+    parser.add_argument("--tasks", nargs="+", choices=list(STEPS), default=list(STEPS), help="default: all")
     add_out(parser, ".md", ".csv", ".png")
     arguments = parser.parse_args()
     if arguments.seeds < 2:
@@ -135,7 +135,7 @@ def main():
         for task, curves in results.items()
         for name, of_seeds in curves.items()
         for seed, curve in enumerate(of_seeds)
-        for step, train_loss, test_loss in curve
+        for step, train_loss, test_loss, _ in curve
     ]
     publish(files, report(results, arguments.seeds), table, plot(results))
 

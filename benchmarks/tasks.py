@@ -1,6 +1,7 @@
-"""Real trainings of a size for CPUs, as pure functions: the digits CNN and the small language model of the examples."""
+"""Real trainings of a size for CPUs, as pure functions: the networks of the examples, and a deep autoencoder."""
 
 import functools
+import itertools
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,9 @@ import byte_text
 import digits
 import train_cnn
 import transformer
+import vgg16
+
+from benchmarks import autoencoder
 
 
 class Task(NamedTuple):
@@ -24,42 +28,63 @@ class Task(NamedTuple):
 
     Attributes:
       init: seed to params.
-      batches: (seed, steps) to batches, a pytree of arrays [steps, ...].
+      batches: seed to batches without end, pytrees of arrays.
       loss: (params, batch) to the mean training loss.
-      test_loss: params to the loss on what is never trained on.
+      test: params to (loss, accuracy) on what targets are set for; the accuracy is NaN where there are no classes.
     """
 
     init: Callable[[int], Any]
-    batches: Callable[[int, int], Any]
+    batches: Callable[[int], Iterator[Any]]
     loss: Callable[[Any, Any], jax.Array]
-    test_loss: Callable[[Any], jax.Array]
+    test: Callable[[Any], tuple[Any, Any]]
 
 
 @functools.cache
 def digits_cnn(batch_size: int = 128) -> Task:
     """The network of ``examples/train_cnn.py`` on randomly shifted digits: cross-entropy in nats."""
     data = digits.load()
-    per_epoch = digits.TRAIN_SIZE // batch_size
 
-    def batches(seed, steps):
-        epochs = (digits.batches(data, seed, epoch, batch_size) for epoch in range(-(-steps // per_epoch)))
-        images, labels = zip(*(batch for epoch in epochs for batch in epoch), strict=True)
-        keys = jax.random.split(jax.random.key(seed), steps)
-        return keys, jnp.asarray(np.stack(images[:steps])), jnp.asarray(np.stack(labels[:steps]))
+    def init(seed):
+        return train_cnn.CNN().init(jax.random.key(seed), jnp.zeros((1, 8, 8, 1)))["params"]
 
     def loss(params, batch):
         key, images, labels = batch
         return train_cnn.loss_and_accuracy(params, digits.random_shift(key, images), labels)[0]
 
-    def test_loss(params):
-        return train_cnn.loss_and_accuracy(params, data.test_images, data.test_labels)[0]
+    def test(params):
+        return train_cnn.loss_and_accuracy(params, data.test_images, data.test_labels)
+
+    return Task(init, functools.partial(_shuffled, data, batch_size), loss, test)
+
+
+@functools.cache
+def narrow_vgg16(batch_size: int = 64, width: float = 1 / 8) -> Task:
+    """VGG16 without normalisation on digits of 32x32 pixels, which are shifted at random: cross-entropy in nats."""
+    data = digits.load()
+    graph, _, statistics = vgg16.create(0, 10, width=width, grid=1, dropout=0.0)
+
+    def loss_and_accuracy(params, images, labels):
+        large = jax.image.resize((images - 0.3) / 0.4, (len(images), 32, 32, 3), "bilinear")
+        logits, _ = vgg16.apply(graph, params, statistics, large)
+        loss = optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
+        return loss, (logits.argmax(axis=-1) == labels).mean()
+
+    def loss(params, batch):
+        key, images, labels = batch
+        return loss_and_accuracy(params, digits.random_shift(key, images), labels)[0]
 
     return Task(
-        lambda seed: train_cnn.CNN().init(jax.random.key(seed), jnp.zeros((1, 8, 8, 1)))["params"],
-        batches,
+        lambda seed: vgg16.create(seed, 10, width=width, grid=1, dropout=0.0)[1],
+        functools.partial(_shuffled, data, batch_size),
         loss,
-        test_loss,
+        lambda params: loss_and_accuracy(params, data.test_images, data.test_labels),
     )
+
+
+def _shuffled(data, batch_size, seed):
+    """(key of the shifts, images, labels)."""
+    key = jax.random.key(seed)
+    return ((jax.random.fold_in(key, k), *digits.batch(data, seed, k, batch_size)) for k in itertools.count())
 
 
 @functools.cache
@@ -70,24 +95,63 @@ def language_model(batch_size: int = 8, width: int = 64, length: int = 64) -> Ta
     graph, _ = transformer.create(0, **sizes)
     windows = byte_text.test_windows(text, 256, length)
 
-    def batches(seed, steps):
-        return jnp.asarray(np.stack([byte_text.batch(text, seed, k, batch_size, length) for k in range(steps)]))
+    def batches(seed):
+        return (byte_text.batch(text, seed, k, batch_size, length) for k in itertools.count())
 
     return Task(
         lambda seed: transformer.create(seed, **sizes)[1],
         batches,
         functools.partial(transformer.loss, graph),
-        lambda params: transformer.loss(graph, params, windows),
+        lambda params: (transformer.loss(graph, params, windows), jnp.nan),
     )
 
 
-TASKS = {"digits CNN": digits_cnn, "small transformer": language_model}
+@functools.cache
+def deep_autoencoder(batch_size: int = 200) -> Task:
+    """The curves of Sutskever et al. (2013); the error is that of training images, as in the paper."""
+    images = autoencoder.curves()
+    shown = images[:2000]
+
+    def batches(seed):
+        rng = np.random.default_rng(seed)
+        return (images[rng.integers(0, len(images), batch_size)] for _ in itertools.count())
+
+    return Task(
+        autoencoder.init,
+        batches,
+        autoencoder.squared_error,
+        lambda params: (autoencoder.squared_error(params, shown), jnp.nan),
+    )
+
+
+TASKS = {
+    "digits CNN": digits_cnn,
+    "narrow VGG16": narrow_vgg16,
+    "deep autoencoder": deep_autoencoder,
+    "small transformer": language_model,
+}
+
+
+class Measurement(NamedTuple):
+    """What is known after so many steps: the mean training loss since the last, and `Task.test`."""
+
+    step: int
+    train_loss: float
+    loss: float
+    accuracy: float
 
 
 def train(
-    task: Task, tx: optax.GradientTransformation, steps: int, seed: int, *, every: int, dtype: Any = None
-) -> Iterator[tuple[int, float, float]]:
-    """Yields (step, mean training loss since the last, test loss) every so many steps.
+    task: Task,
+    tx: optax.GradientTransformation,
+    steps: int,
+    seed: int,
+    *,
+    every: int,
+    dtype: Any = None,
+    evaluated: Callable[[Any, Any], Any] = lambda opt_state, params: params,
+) -> Iterator[Measurement]:
+    """Trains, and measures every so many steps.
 
     Args:
       task: what to train.
@@ -96,25 +160,28 @@ def train(
       seed: of params and batches.
       every: steps between tests.
       dtype: of params; float32 by default.
+      evaluated: (state, params) to the params to test, such as `nag_optax.eval_params`.
     """
     params = jax.tree.map(lambda p: jnp.asarray(p, dtype), task.init(seed))
     state = jax.jit(tx.init)(params)
-    batches, losses = task.batches(seed, steps), []
-    for k in range(steps):  # not a scan: XLA's CPU backend runs convolutions in a loop thirty times slower
-        params, state, loss = _step(task, tx, params, state, jax.tree.map(lambda x, k=k: x[k], batches))
+    losses = []
+    # Not a scan: XLA's CPU backend runs convolutions in a loop thirty times slower.
+    for k, batch in enumerate(itertools.islice(task.batches(seed), steps), start=1):
+        params, state, loss = step(task, tx, params, state, batch)
         losses.append(loss)
-        if (k + 1) % every == 0:
-            yield k + 1, float(jnp.stack(losses).mean()), float(_test_loss(task, params))
+        if k % every == 0:
+            yield Measurement(k, float(jnp.stack(losses).mean()), *map(float, _test(task, evaluated, state, params)))
             losses = []
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1), donate_argnums=(2, 3))
-def _step(task, tx, params, state, batch):
+def step(task: Task, tx: optax.GradientTransformation, params: Any, state: Any, batch: Any) -> tuple[Any, Any, Any]:
+    """(params, state, loss before the step)."""
     value, gradients = jax.value_and_grad(task.loss)(params, batch)
     updates, state = tx.update(gradients, state, params)
     return optax.apply_updates(params, updates), state, value
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _test_loss(task, params):
-    return task.test_loss(params)
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _test(task, evaluated, state, params):
+    return task.test(evaluated(state, params))

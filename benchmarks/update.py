@@ -21,6 +21,7 @@ os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # PyTorch wants
 import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
+import numpy as np
 import optax
 from tqdm import tqdm
 
@@ -79,7 +80,6 @@ COMPILED = {
     "nag": ours(),
     "nag, velocity=step": ours(velocity="step"),
     "nag, nesterov sequence": lambda: nag(0.1, schedules.nesterov()),
-    "nag, int8 state": ours(accumulator_dtype=jnp.int8),
     "nag, restart=gradient": restarting,
     f"{PEER}, clip_by_global_norm": clipped,
 }
@@ -186,13 +186,13 @@ def report(rows, compiled, arguments):
     yield f"{arguments.parameters:,} parameters; GB/s and the share of a copy's are counted at the bytes of one pass."
     for layout in LAYOUTS:
         yield from ("", f"## {layout}", "")
-        yield "| step | params | ms | ratio | GB/s | of a copy | state bytes | bytes of one pass | peak bytes |"
-        yield "|---" * 9 + "|"
+        yield "| step | params | ms | ratio | GB/s | of a copy | state bytes | one pass | peak bytes | compile s |"
+        yield "|---" * 10 + "|"
         for row in (row for row in rows if row.layout == layout):
             yield (
                 f"| {row.step} | {row.params} | {row.milliseconds:.2f} | {row.ratio:.3f} | {row.gb_per_second:.1f} "
                 f"| {row.share_of_copy:.0%} | {row.state_bytes:.2f} | {row.bytes_of_one_pass:.2f} "
-                f"| {'-' if row.peak_bytes is None else format(row.peak_bytes, '.2f')} |"
+                f"| {optional(row.peak_bytes)} | {optional(row.compile_seconds)} |"
             )
     if compiled:
         yield from ("", f"## Trace and compile, {arguments.leaves:,} leaves", "", "| step | seconds | ratio |")
@@ -201,18 +201,25 @@ def report(rows, compiled, arguments):
             yield f"| {name} | {seconds:.2f} | {ratio:.2f} |"
 
 
+def optional(x):
+    """A number of two digits, if there is one."""
+    return "-" if x is None else f"{x:.2f}"
+
+
 def plot(rows, parameters):
     """The roofline: seconds a parameter over the bytes that it must move, and the line of a copy's bandwidth."""
     fig, axes = plt.subplots(1, len(LAYOUTS), figsize=(15, 5), sharey=True, layout="constrained")
     for ax, layout in zip(axes, LAYOUTS, strict=True):
         chosen = [row for row in rows if row.layout == layout]
         copy = next(row for row in chosen if row.step == COPY)
-        ends = [0.1, 1.05 * max(row.bytes_of_one_pass for row in chosen)]
-        ax.plot(ends, [x * copy.milliseconds / 8 for x in ends], color="#888888", lw=1, label="bandwidth of a copy")
+        moved = np.linspace(1, 1.05 * max(row.bytes_of_one_pass for row in chosen))
+        ax.plot(moved, moved * copy.milliseconds / 8, color="#888888", lw=1, label="bandwidth of a copy")
         for i, row in enumerate(row for row in chosen if row.step != COPY):
             marker = "s" if row.step.startswith("optax") else "^" if row.step.startswith("torch") else "o"
-            ax.plot(row.bytes_of_one_pass, row.milliseconds, marker, color=f"C{i % 10}", alpha=0.85, label=row.step)
+            style = {"color": plt.colormaps["tab20"](i), "alpha": 0.85, "label": row.step}
+            ax.plot(row.bytes_of_one_pass, row.milliseconds, marker, **style)
         ax.set(title=layout, xlabel="bytes a parameter, one pass", xlim=(0, None), yscale="log")
+        ax.set_ylim(copy.milliseconds / 4)
         ax.grid(alpha=0.3)
     axes[0].set_ylabel(f"milliseconds, {parameters:,} parameters")
     fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)

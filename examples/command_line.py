@@ -55,6 +55,13 @@ def number(
     return parse
 
 
+def boolean(text: str) -> bool:
+    """An argparse type: true or false, however it is written."""
+    if text.lower() not in ("true", "false"):
+        raise argparse.ArgumentTypeError(f"must be true or false, got {text}")
+    return text.lower() == "true"
+
+
 def flag(name: str) -> str:
     """An option as it is typed."""
     return f"--{name.replace('_', '-')}"

@@ -3,6 +3,8 @@
 Parameters are replicated, batches are split over the mesh axis "data", and ``jax.jit`` adds the all-reduce.
 """
 
+from typing import Any
+
 import jax
 from command_line import UsageError
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
@@ -13,6 +15,19 @@ def shardings() -> tuple[NamedSharding, NamedSharding]:
     devices = jax.local_devices()
     mesh = jax.make_mesh((len(devices),), ("data",), axis_types=(AxisType.Auto,), devices=devices)
     return NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec("data"))
+
+
+def split_params(params: Any) -> Any:
+    """Shardings that split every array over the devices along the longest axis that can be (FSDP), or copy it."""
+    replicated, _ = shardings()
+    mesh = replicated.mesh
+
+    def split(x):
+        axis = max((a for a in range(x.ndim) if x.shape[a] % mesh.size == 0), key=lambda a: x.shape[a], default=None)
+        names = () if axis is None else (*[None] * axis, "data")
+        return NamedSharding(mesh, PartitionSpec(*names))
+
+    return jax.tree.map(split, params)
 
 
 def check_batch_size(batch_size: int) -> None:

@@ -4,7 +4,7 @@ Every random choice is a pure function of a seed and a position in training. A r
 it would have seen without the interruption.
 """
 
-from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import jax
@@ -38,14 +38,33 @@ def load() -> Digits:
     return Digits(train_images, train_labels, test_images, test_labels)
 
 
-def batches(data: Digits, seed: int, epoch: int, batch_size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The training set in the random order of this epoch. What is left after the last full batch waits for another
-    epoch: batches of one shape compile once.
+def batch(data: Digits, seed: int, position: int, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
+    """The images and labels at a position of the stream of batches, from 0: every epoch the training set in another
+    random order. What is left after its last full batch waits for another epoch: batches of one shape compile once.
     """
-    order = np.random.default_rng([seed, epoch]).permutation(TRAIN_SIZE)
-    for start in range(0, TRAIN_SIZE - batch_size + 1, batch_size):
-        batch = order[start : start + batch_size]
-        yield data.train_images[batch], data.train_labels[batch]
+    epoch, k = divmod(position, TRAIN_SIZE // batch_size)
+    order = np.random.default_rng([seed, epoch + 1]).permutation(TRAIN_SIZE)
+    chosen = order[k * batch_size : (k + 1) * batch_size]
+    return data.train_images[chosen], data.train_labels[chosen]
+
+
+def write_images(folder: Path) -> None:
+    """Writes the digits as PNG files, ``train/<class>/*`` and ``val/<class>/*``, 32x32 pixels with a border that tests
+    cut off.
+    """
+    import PIL.Image
+    import PIL.ImageOps
+
+    data = load()
+    for name, images, labels in (
+        ("train", data.train_images, data.train_labels),
+        ("val", data.test_images, data.test_labels),
+    ):
+        for i, (image, label) in enumerate(zip(images, labels, strict=True)):
+            path = folder / name / str(label) / f"{i:04}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pixels = PIL.Image.fromarray((255 * image[..., 0]).astype(np.uint8))
+            PIL.ImageOps.expand(pixels.resize((32, 32), PIL.Image.Resampling.BICUBIC), 2).save(path)
 
 
 def random_shift(key: Array, images: Array) -> Array:

@@ -60,7 +60,8 @@ def as_text(row: Row) -> str:
     base = f"   base {row['base_loss']:.4f} {row['base_accuracy']:.2%}" if row["base_loss"] is not None else ""
     return (
         f"epoch {row['epoch']:3}   training {row['train_loss']:.4f}   test {row['test_loss']:.4f} "
-        f"{row['test_accuracy']:.2%}{base}   {row['seconds']:.1f} s"
+        f"{row['test_accuracy']:.2%}{base}   {row['seconds']:.1f} s, {row['images_per_second']:.0f} images/s, "
+        f"{row['waiting']:.0%} of the time waiting for them"
     )
 
 

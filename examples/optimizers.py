@@ -41,7 +41,7 @@ def add_arguments(parser: Parser, learning_rates: Mapping[str, float]) -> None:
     """Adds --optimizer, --learning-rate, --momentum and --lookahead."""
     rates = ", ".join(f"{name} {rate:g}" for name, rate in learning_rates.items())
     parser.add_argument("--optimizer", choices=OPTIMIZERS, help="default: nag")
-    parser.add_argument("--learning-rate", type=number(float, above=0), help=f"constant; default: {rates}")
+    parser.add_argument("--learning-rate", type=number(float, above=0), help=f"default: {rates}")
     parser.add_argument(
         "--momentum", type=number(float, at_least=0, below=1), help=_help("momentum", "in [0, 1), 0.9 by default")
     )
@@ -63,10 +63,12 @@ def complete(given: Mapping[str, Any], learning_rates: Mapping[str, float]) -> d
     return {option: given.get(option, default) for option, default in defaults.items()}
 
 
-def build(options: Namespace) -> optax.GradientTransformation:
-    """The transformation that the options name."""
+def build(options: Namespace, learning_rate: optax.Schedule | None = None) -> optax.GradientTransformation:
+    """The transformation that the options name, perhaps with a schedule in the place of their learning rate."""
     optimizer = OPTIMIZERS[options.optimizer]
-    return optimizer.build(options.learning_rate, **{option: getattr(options, option) for option in optimizer.options})
+    return optimizer.build(
+        learning_rate or options.learning_rate, **{option: getattr(options, option) for option in optimizer.options}
+    )
 
 
 def describe(options: Namespace) -> str:

@@ -8,7 +8,7 @@ import itertools
 import json
 import os
 from argparse import Namespace
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,7 +37,13 @@ def add_arguments(parser: Parser, kind: str, grows: str = "") -> None:
     )
 
 
-def open_run(kind: str, arguments: list[str] | None, parser: Parser, complete: Callable[[Options], Options]) -> Run:
+def open_run(
+    kind: str,
+    arguments: list[str] | None,
+    parser: Parser,
+    complete: Callable[[Options], Options],
+    may_grow: Collection[str] = (),
+) -> Run:
     """Begins a run, or finds the one to resume. Nothing is created or changed before everything is checked.
 
     Args:
@@ -45,6 +51,7 @@ def open_run(kind: str, arguments: list[str] | None, parser: Parser, complete: C
       arguments: the command line; None is the one of this process.
       parser: parses it into what was given.
       complete: turns the options that were given into all options, or raises a `UsageError`.
+      may_grow: names of the options that a resumed run may have more of.
     """
     given = vars(parser.parse_args(arguments))
     out, resume = given.pop("out", None), given.pop("resume", False)
@@ -55,7 +62,7 @@ def open_run(kind: str, arguments: list[str] | None, parser: Parser, complete: C
     if out is None:
         raise UsageError("argument --resume: needs --out, the folder of the run")
     config = _read_config(out, kind, parser, complete)
-    options = complete(_merge(config["options"], given, out))
+    options = complete(_merge(config["options"], given, out, may_grow))
     if options != config["options"]:
         _write_config(out, {**config, "options": options})
     if config["environment"] != _environment():
@@ -123,11 +130,11 @@ def _read_config(folder: Path, kind: str, parser: Parser, complete: Callable[[Op
     raise UsageError(f"{folder} is not a {kind} run: {CONFIG} is not one that it wrote")
 
 
-def _merge(stored: Options, given: Options, folder: Path) -> Options:
-    """The options of a resumed run: the stored ones, except that --epochs may grow."""
+def _merge(stored: Options, given: Options, folder: Path, may_grow: Collection[str]) -> Options:
+    """The options of a resumed run: the stored ones, except those that have grown."""
     for name, value in given.items():
         was = stored.get(name, "no such option")
-        if value != was and not (name == "epochs" and value > was):
+        if value != was and not (name in may_grow and value > was):
             raise UsageError(f"argument {flag(name)}: {value} contradicts the run in {folder}, which has {was}")
     return {**stored, **given}
 

@@ -18,8 +18,6 @@ A run may be killed at any moment. ``--resume`` continues to the bits of a run t
 this needs ``XLA_FLAGS=--xla_gpu_deterministic_ops=true``.
 """
 
-import shlex
-import sys
 from functools import partial
 
 import data_parallel
@@ -30,9 +28,10 @@ import jax
 import jax.numpy as jnp
 import optax
 import optimizers
+import program
 import run_folder
-from command_line import Parser, UsageError, number
-from epochs import run_epochs
+from command_line import Parser, number
+from epochs import Counted, run_epochs
 from flax.training.train_state import TrainState
 from jax import Array
 from run_folder import Run
@@ -113,10 +112,10 @@ def train(run: Run) -> None:
     state = jax.device_put(create_state(init_key, optimizers.build(options)), replicated)
     has_base_iterate = optimizers.OPTIMIZERS[options.optimizer].has_base_iterate
 
-    last = run_epochs(
+    _, last = run_epochs(
         run,
         state,
-        batches=lambda epoch: digits.batches(data, options.seed, epoch, options.batch_size),
+        stream=Counted(lambda k: digits.batch(data, options.seed, k, options.batch_size)),
         step=lambda state, batch: train_step(state, shift_key, *jax.device_put(batch, split)),
         test=lambda state: test_row(state, data, has_base_iterate),
         steps_per_epoch=digits.TRAIN_SIZE // options.batch_size,
@@ -148,20 +147,7 @@ def complete(given: run_folder.Options) -> run_folder.Options:
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command line."""
-    parser = make_parser()
-    try:
-        run = run_folder.open_run("cnn", arguments, parser, complete)
-    except UsageError as error:
-        parser.exit(2, f"{parser.prog}: error: {error}\n")
-    try:
-        train(run)
-    except FloatingPointError as error:
-        parser.exit(
-            1, f"{parser.prog}: {error}: try a --learning-rate below {run.options.learning_rate:g} in a new folder\n"
-        )
-    except KeyboardInterrupt:
-        command = shlex.join(["python", sys.argv[0], "--out", str(run.folder), "--resume"])
-        parser.exit(130, f"\nInterrupted. To continue: {command}\n")
+    program.run("cnn", arguments, make_parser(), complete, train, may_grow={"epochs"})
 
 
 if __name__ == "__main__":

@@ -58,11 +58,12 @@ def main():
     init_key, shift_key = jax.random.split(jax.random.key(options.seed))
     model = CNN(nnx.Rngs(init_key))
     optimizer = nnx.Optimizer(model, nag(options.learning_rate, options.momentum), wrt=nnx.Param)
-    for epoch in range(1, options.epochs + 1):
-        batches = digits.batches(data, options.seed, epoch, BATCH_SIZE)
+    steps = digits.TRAIN_SIZE // BATCH_SIZE
+    for epoch in range(options.epochs):
+        batches = (digits.batch(data, options.seed, epoch * steps + k, BATCH_SIZE) for k in range(steps))
         metrics = [train_step(model, optimizer, shift_key, images, labels) for images, labels in batches]
         loss, accuracy = np.mean(jax.device_get(metrics), axis=0)
-        print(f"epoch {epoch:3}   training loss {loss:.4f}   training accuracy {accuracy:.2%}", flush=True)
+        print(f"epoch {epoch + 1:3}   training loss {loss:.4f}   training accuracy {accuracy:.2%}", flush=True)
 
     test = nnx.jit(loss_and_accuracy)
     report = "test loss {:.4f}, test accuracy {:.2%} at the {}"

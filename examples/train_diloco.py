@@ -118,7 +118,8 @@ def train(
         return replicas.split(tokens.reshape(mesh.size, -1, tokens.shape[1]), mesh)
 
     with checkpoints.open_manager(run.folder / "checkpoints" / name) as manager:
-        state, rows = checkpoints.restore_latest(manager, state)
+        state, record = checkpoints.restore_latest(manager, state)
+        rows = record.get("rows", [])
         done = rows[-1]["step"] if rows else 0
         if run.resumed and replicas.is_first():
             print(f"Resuming {name} from step {done}", flush=True)
@@ -149,7 +150,7 @@ def train(
                     "seconds": time.perf_counter() - start,
                 }
                 rows.append(row)
-                checkpoints.save(manager, k + 1, state, rows)
+                checkpoints.save(manager, k + 1, state, {"rows": rows})
                 save(rows)
                 bar.set_postfix(loss=f"{row['test_loss']:.4f}", refresh=False)
     return rows

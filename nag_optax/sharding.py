@@ -19,6 +19,7 @@ def state_shardings(tx: optax.GradientTransformation, params: Any) -> Any:
     """Shardings of an optimizer state, like those of its parameters; what belongs to none is replicated.
 
     It works for every gradient transformation whose ``init`` treats params as Optax's own do, and allocates nothing.
+    Masks and labels must be functions of params by ``jax.tree.map``: Optax calls ``init`` with a stand-in for params.
 
     Args:
       tx: the optimizer.
@@ -49,13 +50,23 @@ def state_shardings(tx: optax.GradientTransformation, params: Any) -> Any:
     if len(meshes) != 1:
         raise ValueError(f"params must be sharded over one mesh, got {len(meshes)}.")
     replicated = NamedSharding(meshes.pop(), PartitionSpec())
+
+    def beside(x, sharding):
+        return x if _is_masked(x) else NamedSharding(sharding.mesh, _fitting(sharding, x.shape))
+
     return optax.tree.map_params(
         tx,
-        lambda x, sharding: NamedSharding(sharding.mesh, _fitting(sharding, x.shape)),
+        beside,
         jax.eval_shape(tx.init, params),
         shardings,
         transform_non_params=lambda _: replicated,
+        is_leaf=_is_masked,
     )
+
+
+def _is_masked(x: Any) -> bool:
+    """Whether this stands for parameters that another transformation takes (``optax.masked``, ``optax.partition``)."""
+    return isinstance(x, optax.MaskedNode)
 
 
 def _fitting(sharding: NamedSharding, shape: tuple[int, ...]) -> PartitionSpec:

@@ -72,11 +72,15 @@ def _quantized(dtype: Any) -> Buffer:
         small = jnp.size(p) < SMALLEST or jnp.issubdtype(jnp.result_type(p), jnp.complexfloating)
         return jnp.zeros_like(p, dtype=_wide_dtype(p, jnp.float32) if small else dtype)
 
+    def empty_scales(v):
+        if not _in_bytes(v):
+            return jnp.zeros(())
+        # Computed, to inherit the sharding; behind a barrier, or XLA computes it while it compiles, for minutes.
+        return blocks.largest(jax.lax.optimization_barrier(v).astype(jnp.float32))
+
     def init(params):
         values = jax.tree.map(empty, params)
-        return values, jax.tree.map(
-            lambda v: blocks.largest(v.astype(jnp.float32)) if _in_bytes(v) else jnp.zeros(()), values
-        )
+        return values, jax.tree.map(empty_scales, values)
 
     def store_leaf(m, v, seed):
         if not _in_bytes(v):

@@ -17,9 +17,9 @@ def start(tmp_path_factory):
         "JAX_PLATFORMS": "cpu",
         # These runs spend most of their time on compiling: quickly, and once for all processes.
         "XLA_FLAGS": "--xla_backend_optimization_level=0",
-        "JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("compiled")),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     }
+    environment.setdefault("JAX_COMPILATION_CACHE_DIR", str(tmp_path_factory.mktemp("compiled")))
     processes = []
 
     def start(folder, script, *arguments, devices=1):

@@ -8,7 +8,6 @@ import functools
 import importlib
 import json
 import re
-import time
 from argparse import Namespace
 from pathlib import Path
 
@@ -16,13 +15,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from killing import finish, kill_when
 
 nn = pytest.importorskip("flax.linen")
 pytest.importorskip("sklearn")
 ocp = pytest.importorskip("orbax.checkpoint")
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-HEADER = "epoch,train_loss,test_loss,test_accuracy,base_loss,base_accuracy,seconds"
+HEADER = "epoch,train_loss,test_loss,test_accuracy,base_loss,base_accuracy,seconds,images_per_second,waiting"
 
 
 # A process of its own, on one device.
@@ -42,37 +42,21 @@ def whole(start, tmp_path_factory):
     return whole
 
 
-def finish(process):
-    """What a script printed, if all went well. Nothing on stderr: the console of a user is clean."""
-    output, errors = process.communicate(timeout=300)
-    assert process.returncode == 0 and not errors, errors
-    return output
-
-
-def kill_when(process, path):
-    """Kills a process with SIGKILL as soon as a file or folder appears."""
-    while not path.exists():
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.002)
-    process.kill()
-    process.wait()
-
-
 def test_run_that_is_killed_before_and_after_its_first_checkpoint_and_then_grows_ends_with_the_same_bits(
     start, whole, tmp_path
 ):
     folder = tmp_path / "run"
     kill_when(start(tmp_path, "train_cnn.py", "--epochs", 2, "--out", "run"), folder / "config.json")
-    assert not (folder / "checkpoints" / "1").exists()
+    assert not (folder / "checkpoints" / "11").exists()
 
     process = start(tmp_path, "train_cnn.py", "--out", "run", "--resume")
     title, resuming = process.stdout.readline(), process.stdout.readline()
     assert resuming == "Resuming run from the beginning: it has no complete checkpoint yet\n", title
-    kill_when(process, folder / "checkpoints" / "1")
+    kill_when(process, folder / "checkpoints" / "11")
     (folder / "metrics.csv").write_text("of a run that was killed before it wrote this file")
 
     output = finish(start(tmp_path, "train_cnn.py", "--out", "run", "--resume", "--epochs", 3))
-    assert re.search("Resuming run from the checkpoint of epoch [12]\n", output)
+    assert re.search("Resuming run from the checkpoint of step (11|22), epoch [12]\n", output)
     assert_same_bits(folder, whole())
     assert (folder / "config.json").read_bytes() == (whole() / "config.json").read_bytes()
 
@@ -84,7 +68,7 @@ def test_run_leaves_metrics_curves_configuration_and_checkpoints(whole):
     assert lines[0] == HEADER and [line.split(",")[0] for line in lines[1:]] == ["1", "2", "3"]
     assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert json.loads((folder / "config.json").read_text())["options"]["epochs"] == 3
-    assert (folder / "checkpoints" / "3").is_dir()
+    assert (folder / "checkpoints" / "33").is_dir()
 
 
 def test_four_devices_train_the_same_network_as_one(start, whole, tmp_path):
@@ -172,7 +156,7 @@ def test_divergence_ends_the_run_and_is_not_saved(train, tmp_path):
     status, _, errors = train("--learning-rate", 1e38, "--epochs", 2, "--out", "run")
     assert status == 1
     assert "loss of epoch 1 is" in errors and "try a --learning-rate below 1e+38" in errors
-    assert not (tmp_path / "run" / "checkpoints" / "1").exists()
+    assert not (tmp_path / "run" / "checkpoints" / "11").exists()
 
 
 def test_interrupt_says_how_to_resume(train, example, monkeypatch):
@@ -246,16 +230,16 @@ def test_options_that_contradict_the_run_are_refused(begin, train, tmp_path, arg
 
 
 def metrics(folder):
-    """The rows without the seconds, which no two runs share."""
+    """The rows without the pace, which no two runs share."""
     with (folder / "metrics.csv").open() as file:
-        return [row[:-1] for row in csv.reader(file)]
+        return [row[:-3] for row in csv.reader(file)]
 
 
 def assert_same_bits(folder, expected):
     """Same metrics, parameters and optimizer state after epoch 3."""
     assert metrics(folder) == metrics(expected)
     with ocp.StandardCheckpointer() as checkpointer:
-        ours, theirs = (checkpointer.restore(f / "checkpoints" / "3" / "state") for f in (folder, expected))
+        ours, theirs = (checkpointer.restore(f / "checkpoints" / "33" / "state") for f in (folder, expected))
     assert theirs["params"] and theirs["opt_state"]
     jax.tree.map(np.testing.assert_array_equal, ours, theirs)
 

@@ -26,6 +26,7 @@ FORMULAS = {
     "polynomial(2)": (schedules.polynomial(), lambda k: max(k - 1, 0) / (k + 2)),
     "polynomial(4)": (schedules.polynomial(4), lambda k: max(k - 1, 0) / (k + 4)),
     "sutskever(0.9)": (schedules.sutskever(0.9), lambda k: min(1 - 2 ** (-1 - math.log2(k // 250 + 1)), 0.9)),
+    "sutskever(0.99, 10)": (schedules.sutskever(0.99, 10), lambda k: min(1 - 2 ** (-1 - math.log2(k // 10 + 1)), 0.99)),
     "strongly_convex(100)": (schedules.strongly_convex(100), lambda k: 9 / 11),
     "dozat(0.9)": (schedules.dozat(0.9), lambda k: 0.9 * (1 - 0.5 * 0.96 ** (0.004 * k))),
 }
@@ -71,6 +72,7 @@ def test_a_constant_is_a_sequence():
     [
         (lambda: schedules.polynomial(0), "a must be finite, above 0"),
         (lambda: schedules.sutskever(1.0), "max_momentum"),
+        (lambda: schedules.sutskever(0.9, 0), "period must be finite, at least 1"),
         (lambda: schedules.strongly_convex(0.5), "condition_number must be finite, at least 1"),
         (lambda: schedules.dozat(1.0), "b1"),
         (lambda: schedules.dozat(0.9, decay=-1), "decay"),

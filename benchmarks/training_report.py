@@ -1,0 +1,171 @@
+"""What `benchmarks.training` prints and draws."""
+
+from typing import NamedTuple
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from benchmarks.methods import ADAM, ARTICLE, DROPPED, LARGER, NAG
+from benchmarks.report import heading
+from benchmarks.runs import Curve
+
+TABLE_TASK = "deep autoencoder"
+
+
+class Result(NamedTuple):
+    """Of a method on a task: its learning rate, how many were tried, and a curve a seed."""
+
+    rate: float
+    tried: int
+    curves: list[Curve]
+
+
+class Outcome(NamedTuple):
+    """Of a task: steps of the training, steps from test to test, and the results by method."""
+
+    steps: int
+    every: int
+    results: dict[str, Result]
+
+    def finals(self, name):
+        """The loss that every seed ends with."""
+        return np.array([curve.final(self.steps // self.every) for curve in self.results[name].curves])
+
+    def best(self, names):
+        """The method that ends with the lowest median loss."""
+        return min(names, key=lambda name: np.median(self.finals(name)))
+
+    def target(self):
+        """The median loss that the best method of the article ends with."""
+        return np.median(self.finals(self.best(ARTICLE)))
+
+    def accuracy_target(self):
+        """The median accuracy that it ends with, in the mean over the last fifth; NaN without classes."""
+        curves = self.results[self.best(ARTICLE)].curves
+        return np.median([curve.accuracies[-(len(curve.accuracies) // 5) :].mean() for curve in curves])
+
+    def steps_to_loss(self, name):
+        """Of every seed, the steps to the target; infinite if it is not reached."""
+        return np.array([self.every * first(curve.losses <= self.target()) for curve in self.results[name].curves])
+
+    def steps_to_accuracy(self, name):
+        """The same of the accuracy."""
+        target = self.accuracy_target()
+        return np.array([self.every * first(curve.accuracies >= target) for curve in self.results[name].curves])
+
+    def fastest(self, names):
+        """The method of fewest median steps to the target."""
+        return min(names, key=lambda name: np.median(self.steps_to_loss(name)))
+
+    def ratio(self, ours, peers):
+        """Median steps of the fastest of ours over those of the fastest peer."""
+        return np.divide(*(np.median(self.steps_to_loss(self.fastest(names))) for names in (ours, peers)))
+
+
+def first(reached):
+    """The place of the first True, from 1; infinite without one."""
+    return float(np.argmax(reached)) + 1 if reached.any() else np.inf
+
+
+def ours(outcome):
+    """Names of this library's methods."""
+    return [name for name in outcome.results if name in NAG or name in {f"nag to {m}" for m in LARGER}]
+
+
+def lines(outcomes, seconds, seeds):
+    """The tables."""
+    yield from heading("Training to a target", "benchmarks.training")
+    yield (
+        f"Learning rates are the best of at least seven, three a decade, none at the edge. Numbers are medians of "
+        f"{seeds} seeds, in brackets the smallest and the largest. The target is the median loss that the best method "
+        "of the article ends with, in the mean over the last fifth of the training. `nag` is tested at its base "
+        "iterate."
+    )
+    yield from summary(outcomes)
+    for task, outcome in outcomes.items():
+        yield from of_task(task, outcome, seconds.get(task))
+    if TABLE_TASK in outcomes:
+        yield from sutskever_table(outcomes[TABLE_TASK])
+
+
+def summary(outcomes):
+    """Ratios of steps to the target."""
+    yield from ("", "## Steps to the target: the best `nag` over its peers", "")
+    yield "| task | best nag | best of the article | ratio | ratio to Adam |"
+    yield "|---|---|---|---|---|"
+    ratios = []
+    for task, outcome in outcomes.items():
+        ratios.append([outcome.ratio(ours(outcome), peers) for peers in (ARTICLE, [ADAM])])
+        names = (outcome.fastest(ours(outcome)), outcome.fastest(ARTICLE))
+        yield f"| {task} | {names[0]} | {names[1]} | {ratios[-1][0]:.2f} | {ratios[-1][1]:.2f} |"
+    means = np.exp(np.mean(np.log(ratios), axis=0))
+    yield f"| geometric mean | | | {means[0]:.2f} | {means[1]:.2f} |"
+
+
+def of_task(task, outcome, seconds):
+    """A row for every method."""
+    accuracy = outcome.accuracy_target()
+    with_accuracy = bool(np.isfinite(accuracy))
+    goal = f"loss {outcome.target():.4g}" + (f", accuracy {accuracy:.2%}" if with_accuracy else "")
+    yield from ("", f"## {task}, {outcome.steps:,} steps; target: {goal}", "")
+    columns = ["method", "learning rate", "of", "final loss", "steps to the loss"]
+    columns += ["steps to the accuracy"] * with_accuracy + ["ms a step", "seconds to the loss"] * bool(seconds)
+    yield "| " + " | ".join(columns) + " |"
+    yield "|---" * len(columns) + "|"
+    for name, result in outcome.results.items():
+        steps = outcome.steps_to_loss(name)
+        cells = [
+            name,
+            f"{result.rate:.3g}",
+            str(result.tried),
+            spread(outcome.finals(name), ".4g"),
+            spread(steps, ".0f"),
+        ]
+        if with_accuracy:
+            cells.append(spread(outcome.steps_to_accuracy(name), ".0f"))
+        if seconds:
+            cells += [f"{1e3 * seconds[name]:.1f}", f"{np.median(steps) * seconds[name]:.1f}"]
+        yield "| " + " | ".join(cells) + " |"
+
+
+def sutskever_table(outcome):
+    """Final errors over the largest momentum, as in tables 1 and 2 of the paper."""
+    yield from ("", "## The tables of Sutskever et al. (2013), curves, with the same columns", "")
+    yield "| | gradient descent | 0.9 | " + " | ".join(map(str, LARGER)) + " |"
+    yield "|---" * (3 + len(LARGER)) + "|"
+    for row, suffix in (("momentum", ""), ("nag", ""), ("nag", DROPPED)):
+        names = [None if suffix else "gradient descent", None if suffix else f"{row} 0.9"]
+        names += [f"{row} to {m}{suffix}" for m in LARGER]
+        cells = [spread(outcome.finals(name), ".4g") if name else "" for name in names]
+        yield f"| {row}{suffix} | " + " | ".join(cells) + " |"
+
+
+def spread(values, form):
+    """Median, smallest and largest."""
+    values = [format(x, form) if np.isfinite(x) else "-" for x in (np.median(values), values.min(), values.max())]
+    return "{} [{}, {}]".format(*values)
+
+
+def plot(outcomes):
+    """The median loss of every method over the steps, with the range of its seeds."""
+    fig, axes = plt.subplots(2, 2, figsize=(14, 11), layout="constrained")
+    for ax, (task, outcome) in zip(axes.flat, outcomes.items(), strict=False):
+        names = [name for name in outcome.results if not name.startswith("momentum to") and DROPPED not in name]
+        for i, name in enumerate(names):
+            losses = [curve.losses for curve in outcome.results[name].curves if np.isfinite(curve.losses).all()]
+            shortest = min(map(len, losses), default=0)
+            losses = np.array([x[:shortest] for x in losses])
+            if not shortest:
+                continue
+            step = outcome.every * np.arange(1, shortest + 1)
+            style = {"color": f"C{i % 10}", "linestyle": "-" if name in ours(outcome) else "--"}
+            ax.plot(step, np.median(losses, axis=0), label=name, **style)
+            ax.fill_between(step, losses.min(0), losses.max(0), alpha=0.15, color=style["color"], lw=0)
+        ax.axhline(outcome.target(), color="black", lw=0.8, ls=":")
+        top = max(curve.losses[0] for result in outcome.results.values() for curve in result.curves)
+        ax.set(title=task, xlabel="step", ylabel="loss", yscale="log", ylim=(None, 1.1 * top))
+        ax.grid(alpha=0.3, which="both")
+        ax.legend(fontsize=8)
+    for ax in axes.flat[len(outcomes) :]:
+        ax.remove()
+    return fig

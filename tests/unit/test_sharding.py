@@ -1,0 +1,37 @@
+"""Where states live, on eight virtual devices."""
+
+import jax
+import jax.numpy as jnp
+import optax
+import pytest
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
+
+from nag_optax import nag, state_shardings
+
+
+def by_rank(of_matrix, of_vector):
+    """A mask, or labels."""
+    return lambda params: jax.tree.map(lambda p: of_matrix if p.ndim > 1 else of_vector, params)
+
+
+PARTIAL = {
+    "masked": lambda: optax.masked(nag(0.1), by_rank(True, False)),
+    "partition": lambda: optax.partition(
+        {"train": nag(0.1), "freeze": optax.set_to_zero()}, by_rank("train", "freeze")
+    ),
+    "MultiSteps": lambda: optax.MultiSteps(optax.masked(nag(0.1), by_rank(True, False)), 2).gradient_transformation(),
+}
+
+
+@pytest.mark.parametrize("name", PARTIAL)
+def test_a_state_of_some_of_the_params_lies_beside_them(name):
+    mesh = jax.make_mesh((8,), ("data",), axis_types=(AxisType.Auto,))
+    split = NamedSharding(mesh, PartitionSpec("data"))
+    params = jax.device_put({"matrix": jnp.ones((16, 3)), "vector": jnp.ones(8)}, split)
+    tx = PARTIAL[name]()
+    state = jax.jit(tx.init, out_shardings=state_shardings(tx, params))(params)
+    momentum = optax.tree.get(state, "momentum")
+    assert momentum["matrix"].sharding == split and isinstance(momentum["vector"], optax.MaskedNode)
+    updates, after = jax.jit(tx.update)(params, state, params)
+    assert jax.tree.map(jnp.shape, after) == jax.tree.map(jnp.shape, state)
+    assert updates["matrix"].sharding.is_equivalent_to(split, 2)
