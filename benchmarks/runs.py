@@ -61,14 +61,14 @@ class Runs:
         if key not in self._curves:
             self._curves[key], seconds = run()
             if self._path:
-                self._append(key, seconds)
+                _append(self._path, key, self._curves[key], seconds)
         return self._curves[key]
 
-    def _append(self, key: Key, seconds: float) -> None:
-        new = not self._path.exists()
-        with self._path.open("a", newline="") as file:
-            writer = csv.writer(file)
-            if new:
-                writer.writerow(HEADER)
-            texts = (" ".join(f"{x:.5g}" for x in values) for values in self._curves[key])
-            writer.writerow([*key, f"{seconds:.1f}", *texts])
+
+def _append(path: Path, key: Key, curve: Curve, seconds: float) -> None:
+    new = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.writer(file)
+        if new:
+            writer.writerow(HEADER)
+        writer.writerow([*key, f"{seconds:.1f}", *(" ".join(f"{x:.5g}" for x in values) for values in curve)])

@@ -2,20 +2,15 @@
 
 import functools
 import itertools
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
+import byte_text
+import digits
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-
-sys.path.append(str(Path(__file__).parents[1] / "examples"))  # whose files import each other by name
-
-import byte_text
-import digits
 import train_cnn
 import transformer
 import vgg16

@@ -64,7 +64,7 @@ def make_optimizer(options: Namespace, steps_per_epoch: int) -> optax.GradientTr
         tx = optax.chain(optax.add_decayed_weights(options.weight_decay, kernels), tx)
     if options.fine_tune:
         tx = optax.partition({"train": tx, "freeze": optax.set_to_zero()}, trained_layers)
-    return optax.MultiSteps(tx, options.accumulate) if options.accumulate > 1 else tx
+    return optax.MultiSteps(tx, options.accumulate).gradient_transformation() if options.accumulate > 1 else tx
 
 
 def trained_layers(params: Any) -> Any:
@@ -131,7 +131,7 @@ class Tester:
 
     def measure(self, points: dict[str, Any], statistics: Any) -> dict[str, tuple[float, np.ndarray]]:
         """The mean loss and the confusion matrix of each of the params, on images that are decoded once."""
-        sums = dict.fromkeys(points, (0.0, 0.0))
+        sums: dict[str, tuple[float, Any]] = dict.fromkeys(points, (0.0, 0.0))
         for batch in self._loader.test(self._images):
             batch = jax.device_put(batch, self._split)
             for name, params in points.items():

@@ -254,14 +254,15 @@ def test_images_that_are_all_corrupt_end_the_stream(tmp_path):
 # The training.
 
 
-def ran(capsys, *arguments):
+def ran(capsys, *arguments) -> tuple[object, str, str]:
     """Exit status, stdout and stderr of a command line, run in this process on its eight devices."""
     status = 0
     try:
         train_vgg16.main([str(argument) for argument in arguments])
     except SystemExit as exit:
         status = exit.code
-    return status, *capsys.readouterr()
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
 
 
 def rows(folder):

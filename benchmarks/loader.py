@@ -1,0 +1,78 @@
+"""How many images a second ``examples/train_vgg16.py`` decodes and augments, by threads.
+
+    python -m benchmarks.loader
+
+The images are crops of the two photographs of scikit-learn, written as JPEG files of ImageNet's usual size, 500x375.
+The share of a training that waits for them is what the example prints after every epoch.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+from image_folder import scan
+from image_loader import Augmentation, Loader
+from sklearn.datasets import load_sample_images
+
+from benchmarks.report import add_out, heading, outputs, publish
+
+SIZE = 224
+BATCH = 64
+
+
+def write_photographs(folder, count):
+    """So many different JPEG files, in two classes."""
+    rng = np.random.default_rng(0)
+    for name, picture in zip(("china", "flower"), load_sample_images().images, strict=True):
+        (folder / name).mkdir()
+        for i in range(count // 2):
+            top, left = rng.integers(0, 427 - 375), rng.integers(0, 640 - 500)
+            crop = PIL.Image.fromarray(picture[top : top + 375, left : left + 500])
+            crop.save(folder / name / f"{i:04}.jpg", quality=90)
+
+
+def images_per_second(images, threads, batches):
+    """Of a stream in the steady state."""
+    stream = Loader(SIZE, BATCH, threads).train(images, 0, Augmentation(0.08, 0.5))
+    for _ in range(2):
+        next(stream)
+    begin = time.perf_counter()
+    for _ in range(batches):
+        next(stream)
+    return batches * BATCH / (time.perf_counter() - begin)
+
+
+def main():
+    """Measures, prints, writes."""
+    parser = argparse.ArgumentParser(description="Images a second that the loader of train_vgg16.py delivers.")
+    parser.add_argument("--images", type=int, default=512, help="files to write (default: 512)")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2, 4, 8], help="default: 1 2 4 8")
+    parser.add_argument("--rounds", type=int, default=5, help="to take the median of (default: 5)")
+    add_out(parser, ".md")
+    arguments = parser.parse_args()
+    files = outputs(parser, arguments)
+    rates = {threads: [] for threads in arguments.threads}
+    with tempfile.TemporaryDirectory() as folder:
+        write_photographs(Path(folder), arguments.images)
+        images = scan(Path(folder)).train
+        for _ in range(arguments.rounds):
+            for threads, measured in rates.items():
+                measured.append(images_per_second(images, threads, batches=8))
+    lines = [
+        *heading(f"Images a second at {SIZE}x{SIZE}", "benchmarks.loader"),
+        "Decoded from JPEG files of 500x375 pixels, cropped at random, flipped and normalised; "
+        f"batches of {BATCH}, medians of {arguments.rounds} rounds.",
+        "",
+        "| threads | images a second |",
+        "|---|---|",
+        *(f"| {threads} | {statistics.median(measured):.0f} |" for threads, measured in rates.items()),
+    ]
+    publish(files, lines)
+
+
+if __name__ == "__main__":
+    main()
