@@ -232,7 +232,7 @@ def test_values_and_scales_inherit_sharding_without_a_collective(axis_type, spec
 def test_a_jitted_init_is_not_computed_by_the_compiler():
     tx = nag(0.1, accumulator_dtype=jnp.int8)
     compiled = jax.jit(tx.init).lower(jnp.ones((512, 256))).compile()
-    assert " reduce" in str(compiled.as_text())  # else XLA folds a constant of the parameter's size: minutes at 10^8 entries
+    assert " reduce" in str(compiled.as_text())  # else XLA folds a constant of its size: minutes at 10^8 entries
 
 
 def test_scales_that_cannot_be_split_like_their_parameter_are_whole():
