@@ -91,6 +91,13 @@ class Contest:
             yield name, training_report.Result(rate, len(tried), [self.curve(name, rate, s) for s in range(seeds)])
 
 
+def outcome(task, runs, bar=None, *, length=1.0, seeds=5):
+    """The outcome of a task; only runs that are not known yet are made."""
+    steps = TESTS * max(1, round(length * STEPS[task] / TESTS))
+    contest = Contest(task, steps, runs, bar or tqdm(disable=True))
+    return training_report.Outcome(steps, steps // TESTS, dict(contest.results(seeds)))
+
+
 def seconds_per_step(task, steps, rounds):
     """Seconds of a step of every method, which take turns: medians over the rounds, of ten steps each."""
     steppers = {}
@@ -134,15 +141,12 @@ def main():
         runs = Runs(arguments.runs)
     except ValueError as error:
         parser.error(f"--runs: {error}")
-    contests = {}
+    options = {"length": arguments.length, "seeds": arguments.seeds}
     with tqdm(unit="run", leave=False) as bar:
-        for task in arguments.tasks:
-            steps = TESTS * max(1, round(arguments.length * STEPS[task] / TESTS))
-            contest = Contest(task, steps, runs, bar)
-            contests[task] = training_report.Outcome(steps, steps // TESTS, dict(contest.results(arguments.seeds)))
-    timed = contests if arguments.timing_rounds else ()
-    seconds = {task: seconds_per_step(task, contests[task].steps, arguments.timing_rounds) for task in timed}
-    publish(files, training_report.lines(contests, seconds, arguments.seeds), figure=training_report.plot(contests))
+        outcomes = {task: outcome(task, runs, bar, **options) for task in arguments.tasks}
+    timed = outcomes if arguments.timing_rounds else ()
+    seconds = {task: seconds_per_step(task, outcomes[task].steps, arguments.timing_rounds) for task in timed}
+    publish(files, training_report.lines(outcomes, seconds, arguments.seeds), figure=training_report.plot(outcomes))
 
 
 if __name__ == "__main__":

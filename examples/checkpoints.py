@@ -19,7 +19,8 @@ def open_manager(folder: Path) -> ocp.CheckpointManager:
         enable_async_checkpointing=False,  # a step that is said to be safe is
         cleanup_tmp_directories=True,  # of a killed run
     )
-    return ocp.CheckpointManager(folder.absolute(), options=options)
+    handlers = {"state": ocp.StandardCheckpointHandler(), "history": ocp.JsonCheckpointHandler()}
+    return ocp.CheckpointManager(folder.absolute(), options=options, item_handlers=handlers)
 
 
 def save(manager: ocp.CheckpointManager, step: int, state: Any, record: dict[str, Any]) -> None:
