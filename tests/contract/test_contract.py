@@ -236,8 +236,13 @@ def test_bad_gradients_pass_through_unhidden(name, bad):
     assert not any(jnp.isfinite(u).any() for u in jax.tree.leaves(updates))
 
 
-@every_transformation
-@pytest.mark.parametrize(("axis_type", "init"), [(AxisType.Auto, "jit"), (AxisType.Explicit, "eager")])
+@pytest.mark.parametrize(
+    ("name", "axis_type", "init"),
+    [
+        *((name, AxisType.Auto, "jit") for name in TRANSFORMATIONS),
+        *((name, AxisType.Explicit, "eager") for name in KINDS),
+    ],
+)
 def test_state_and_updates_inherit_sharding(name, axis_type, init):
     mesh = jax.make_mesh((8,), ("data",), axis_types=(axis_type,))
     sharded, replicated = (NamedSharding(mesh, PartitionSpec(*spec)) for spec in (("data",), ()))

@@ -15,9 +15,7 @@ def start(tmp_path_factory):
     """Starts a script in a folder."""
     environment = os.environ | {
         "JAX_PLATFORMS": "cpu",
-        # These runs spend most of their time on compiling: quickly, and once for all processes.
-        "XLA_FLAGS": "--xla_backend_optimization_level=0",
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",  # most of the time is compiling: once for all processes
     }
     environment.setdefault("JAX_COMPILATION_CACHE_DIR", str(tmp_path_factory.mktemp("compiled")))
     processes = []

@@ -1,16 +1,16 @@
-"""The state of every transformation through an Orbax checkpoint, and training that goes on to the same bits."""
+"""Every kind of state through an Orbax checkpoint, and training that goes on to the same bits."""
 
 import chex
 import jax
 import jax.numpy as jnp
 import optax
 import pytest
-from transformations import TRANSFORMATIONS
+from transformations import KINDS, TRANSFORMATIONS
 
 ocp = pytest.importorskip("orbax.checkpoint")
 
 
-@pytest.mark.parametrize("name", TRANSFORMATIONS)
+@pytest.mark.parametrize("name", KINDS)
 def test_training_continues_from_a_checkpoint_to_the_same_bits(name, tmp_path):
     factory, arguments = TRANSFORMATIONS[name]
     tx, start = factory(**arguments), {"w": jnp.ones((4, 128)), "b": jnp.asarray(2.0)}

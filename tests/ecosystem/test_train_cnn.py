@@ -85,15 +85,6 @@ def test_nnx_example_learns(start, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_foreign_folder_is_refused_in_one_line(start, tmp_path):
-    (tmp_path / "thesis.tex").touch()
-    process = start(tmp_path, "train_cnn.py", "--out", ".")
-    _, errors = process.communicate(timeout=300)
-    assert process.returncode == 2
-    assert re.fullmatch(r"train_cnn\.py: error: \. is not empty: [^\n]+\n", errors)
-    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
-
-
 # In this process.
 
 
