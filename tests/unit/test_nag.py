@@ -125,7 +125,7 @@ def test_scale_by_nag_equals_the_trace_of_optax():
         train(optax.chain(scale_by_nag(0.9), optax.scale(-0.05)), start("float32")),
         train(optax.chain(optax.trace(0.9, nesterov=True), optax.scale(-0.05)), start("float32")),
         rtol=1e-6,
-        atol=1e-8,  # the largest entries are 0.2
+        atol=1e-7,  # the largest entries are 3
     )
 
 
