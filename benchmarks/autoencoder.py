@@ -28,10 +28,10 @@ PEN = 0.8  # pixels
 def curves() -> np.ndarray:
     """Images [20,000, 784] with values in [0, 1]."""
     points = jax.random.uniform(jax.random.key(0), (TRAIN_SIZE, 3, 2), minval=3.0, maxval=SIDE - 4.0)
-    return np.asarray(jax.jit(lambda p: jax.lax.map(_drawn, p, batch_size=100))(points))
+    return np.asarray(jax.jit(lambda p: jax.lax.map(drawn, p, batch_size=100))(points))
 
 
-def _drawn(points: Array) -> Array:
+def drawn(points: Array) -> Array:
     """The parabola that passes three points at times 0, 1/2 and 1, as an image [784]."""
     t = jnp.linspace(0, 1, 96)[:, None]
     path = 2 * (t - 0.5) * (t - 1) * points[0] - 4 * t * (t - 1) * points[1] + 2 * t * (t - 0.5) * points[2]

@@ -94,7 +94,7 @@ class Contest:
 def outcome(task, runs, bar=None, *, length=1.0, seeds=5):
     """The outcome of a task; only runs that are not known yet are made."""
     steps = TESTS * max(1, round(length * STEPS[task] / TESTS))
-    contest = Contest(task, steps, runs, bar or tqdm(disable=True))
+    contest = Contest(task, steps, runs, tqdm(disable=True) if bar is None else bar)
     return training_report.Outcome(steps, steps // TESTS, dict(contest.results(seeds)))
 
 
@@ -126,14 +126,14 @@ def main():
     """Trains what is missing, prints, writes."""
     parser = argparse.ArgumentParser(description="Steps and seconds to a target, for nag and its peers.")
     parser.add_argument("--tasks", nargs="+", choices=list(TASKS), default=list(TASKS), help="default: all")
-    parser.add_argument("--seeds", type=int, default=5, help="at least 2 (default: 5)")
+    parser.add_argument("--seeds", type=int, default=5, help="odd, at least 3 (default: 5)")
     parser.add_argument("--length", type=float, default=1.0, help="multiplies the steps of all tasks (default: 1)")
     parser.add_argument("--runs", type=Path, help="CSV file of the runs, which grows")
     parser.add_argument("--timing-rounds", type=int, default=7, help="to take the median of; 0 leaves seconds out")
     add_out(parser, ".md", ".png")
     arguments = parser.parse_args()
-    if arguments.seeds < 2:
-        parser.error("--seeds: must be at least 2")
+    if arguments.seeds < 3 or arguments.seeds % 2 == 0:  # so that a median is a seed's own
+        parser.error("--seeds: must be odd, and at least 3")
     if not arguments.length > 0:
         parser.error("--length: must be above 0")
     files = outputs(parser, arguments)

@@ -1,0 +1,323 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     notebook_metadata_filter: -jupytext.text_representation
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Does NAG do what they say?
+#
+# A popular article introduces Nesterov's accelerated gradient with a VGG16 and says: it trains faster than gradient
+# descent, Momentum, Adagrad and Adadelta; its gradients do not vanish; its gradients do not explode. It prints a rule,
+# $\theta - \alpha G / \sqrt N$. Each claim is measured here, whichever way it falls. Claims are asserted in place:
+# executing the notebook checks them.
+
+# %%
+import sys
+
+import jax
+import jax.numpy as jnp
+import matplotlib.pyplot as plt
+import numpy as np
+import optax
+from support import BLACK, BLUE, GREEN, GREY, ORANGE, finish, run, show
+
+sys.path.append("../examples")  # whose data and network these are
+
+import digits
+import vgg16
+
+from nag_optax import nag, scale_by_inverse_sqrt_size, schedules
+
+# %% [markdown]
+# ## 1. "Gradients do not vanish"
+#
+# A gradient is what a network and its params make of a batch. Optimizers read it. So where it vanishes, it vanishes for
+# every optimizer: first a classifier of ten logistic layers, whose beginning is the usual one (Glorot).
+
+# %%
+data = digits.load()
+inputs, labels = jnp.asarray(data.train_images).reshape(-1, 64), jnp.asarray(data.train_labels)
+DEPTH, WIDTH, STEPS = 10, 64, 400
+
+
+def layers(key, scale):
+    """Weights and biases; ``scale(inputs, outputs)`` is the standard deviation of the weights."""
+    sizes = [64, *[WIDTH] * DEPTH, 10]
+    keys = jax.random.split(key, len(sizes) - 1)
+    shapes = zip(keys, sizes, sizes[1:], strict=False)
+    return [{"w": scale(n, m) * jax.random.normal(k, (n, m)), "b": jnp.zeros(m)} for k, n, m in shapes]
+
+
+def standardised(x):
+    """What batch normalisation does, without its params."""
+    return (x - x.mean(0)) / (x.std(0) + 1e-3)
+
+
+def classifier(activation, normalise=lambda x: x):
+    """Cross-entropy of a batch, as a function of the params."""
+
+    def loss(params, batch):
+        x, y = batch
+        *hidden, last = params
+        for layer in hidden:
+            x = activation(normalise(x @ layer["w"] + layer["b"]))
+        logits = x @ last["w"] + last["b"]
+        return optax.softmax_cross_entropy_with_integer_labels(logits, y).mean()
+
+    return loss
+
+
+def norms(gradient):
+    """Of the weights of every layer, [layers]."""
+    return jnp.stack([jnp.linalg.norm(layer["w"]) for layer in gradient])
+
+
+METHODS = {"gradient descent": (0.0, 0.0), "momentum": (0.9, 0.0), "NAG": (0.9, 1.0)}  # momentum, lookahead
+
+
+@jax.jit(static_argnames="loss")
+def train(loss, params, learning_rate, momentum, lookahead, longest=jnp.inf):
+    """Norms of the layers' gradients at every step, [STEPS, layers], and the losses."""
+    tx = optax.chain(optax.clip_by_global_norm(longest), nag(learning_rate, momentum, lookahead=lookahead))
+
+    def step(carry, key):
+        params, state = carry
+        chosen = jax.random.choice(key, len(inputs), (128,))
+        value, gradient = jax.value_and_grad(loss)(params, (inputs[chosen], labels[chosen]))
+        updates, state = tx.update(gradient, state, params)
+        return (optax.apply_updates(params, updates), state), (norms(gradient), value)
+
+    keys = jax.random.split(jax.random.key(1), STEPS)
+    return jax.lax.scan(step, (params, tx.init(params)), keys)[1]
+
+
+def glorot(inputs, outputs):
+    return np.sqrt(2 / (inputs + outputs))
+
+
+def he(inputs, outputs):
+    return np.sqrt(2 / inputs)
+
+
+plain, normalised = classifier(jax.nn.sigmoid), classifier(jax.nn.sigmoid, standardised)
+cases = {  # loss, standard deviation of the weights, learning rate of gradient descent
+    "logistic": (plain, glorot, 1.0),
+    "logistic, weights 4 times larger": (plain, lambda n, m: 4 * glorot(n, m), 1.0),
+    "logistic, standardised": (normalised, glorot, 1.0),
+}
+seen = {}
+for case, (loss, scale, rate) in cases.items():
+    params = layers(jax.random.key(0), scale)
+    for name, (momentum, lookahead) in METHODS.items():
+        seen[case, name] = train(loss, params, rate * (1 - momentum), momentum, lookahead)
+
+# %%
+COLORS = dict(zip(METHODS, (GREY, ORANGE, BLUE), strict=True))
+
+
+def draw_norms(ax, seen, case, title):
+    """Norms by layer, of the first gradient and of the last twenty."""
+    for name, color in COLORS.items():
+        per_step, losses = seen[case, name]
+        of_layer = np.arange(1, per_step.shape[1] + 1)
+        ax.plot(of_layer, per_step[0], color=color, ls=":", lw=3 if name == "gradient descent" else 1.5)
+        last = f"{name}, loss {losses[-20:].mean():.3f}"
+        ax.plot(of_layer, per_step[-20:].mean(0), "o-", ms=3, color=color, label=last)
+    finish(ax, title, "norm of the gradient" if ax.get_subplotspec().is_first_col() else "", "layer", yscale="log")
+
+
+fig, axes = plt.subplots(1, 3, figsize=(11.5, 3.8), sharey=True)
+for ax, case in zip(axes, cases, strict=True):
+    draw_norms(ax, seen, case, case)
+show(fig)
+
+# %% [markdown]
+# Dotted: the first gradient, which all methods share, since they begin at the same params. Solid: the mean norms of the
+# last twenty steps.
+#
+# Left, the gradient shrinks by a factor of about four from layer to layer, a million in all, and 400 steps of NAG leave
+# it so: nothing is learned. What changes it is what changes the network: larger weights, or normalisation. There NAG
+# learns, and it does so faster than the others. That is another claim, and a true one.
+
+# %%
+first = {case: seen[case, "NAG"][0][0] for case in cases}
+for case in cases:
+    for name in METHODS:
+        np.testing.assert_array_equal(seen[case, name][0][0], first[case])  # the same gradient
+shrunk = {name: seen["logistic", name][0][-20:].mean(0) for name in METHODS}
+assert all(x[0] < 1e-5 * x[-1] for x in (first["logistic"], *shrunk.values()))  # vanished, and for NAG too
+assert first["logistic, standardised"][0] > 0.5 * first["logistic, standardised"][-1]
+final = {key: float(losses[-20:].mean()) for key, (_, losses) in seen.items()}
+assert final["logistic", "NAG"] > 2.29  # log(10) = 2.303: guessing
+for case in list(cases)[1:]:
+    assert final[case, "NAG"] < final[case, "momentum"] < final[case, "gradient descent"]
+
+# %% [markdown]
+# ## 2. "Gradients do not explode"
+#
+# Rectified units this time, and weights three times larger than He's, so that activations triple from layer to layer.
+
+# %%
+rectified, rescued = classifier(jax.nn.relu), classifier(jax.nn.relu, standardised)
+exploding = {
+    "rectified, He": (rectified, he, 0.2),
+    "weights 3 times larger": (rectified, lambda n, m: 3 * he(n, m), 0.2),
+    "3 times larger, standardised": (rescued, lambda n, m: 3 * he(n, m), 1.0),
+}
+for case, (loss, scale, rate) in exploding.items():
+    params = layers(jax.random.key(0), scale)
+    for name, (momentum, lookahead) in METHODS.items():
+        seen[case, name] = train(loss, params, rate * (1 - momentum), momentum, lookahead)
+
+fig, ax = plt.subplots(figsize=(7, 3.8))
+for case, color in zip(exploding, (GREEN, ORANGE, BLUE), strict=True):
+    ax.plot(np.arange(1, DEPTH + 2), seen[case, "NAG"][0][0], "o-", color=color, label=case)
+finish(ax, "the first gradient of NAG", "norm", "layer", yscale="log")
+show(fig)
+
+# %%
+for name in METHODS:
+    losses = seen["weights 3 times larger", name][1]
+    print(f"{name:17} first loss {losses[0]:.3g}, finite for {int(np.isfinite(losses).sum())} of {STEPS} steps")
+    assert seen["weights 3 times larger", name][0][0].min() > 1e4 * seen["rectified, He", name][0][0].max()
+    assert losses[0] > 1e4 and not np.isfinite(losses[10:]).any()
+    assert seen["3 times larger, standardised", name][1][-20:].mean() < 0.05
+_, losses = train(rectified, layers(jax.random.key(0), exploding["weights 3 times larger"][1]), 0.02, 0.9, 1.0, 1.0)
+print(f"NAG, clipped      first loss {losses[0]:.3g}, finite for {int(np.isfinite(losses).sum())} of {STEPS} steps")
+assert np.isfinite(losses).all()
+
+# %% [markdown]
+# The first gradient is a hundred thousand times too long for every method, and NAG is not a number at its third step.
+# What helps is a better beginning, normalisation, or a bound, `optax.clip_by_global_norm` before `nag` in the chain.
+#
+# ## 3. The same on VGG16
+#
+# The article's network at a sixteenth of its width, on digits of 32x32 pixels, as `examples/train_vgg16.py` trains it:
+# sixteen layers, with He's weights, with and without batch normalisation.
+
+# %%
+PIXELS = jax.image.resize(jnp.asarray(data.train_images), (len(labels), 32, 32, 3), "bilinear") / 0.4 - 0.75
+VGG_STEPS, VGG_OPTIONS = 40, {"width": 1 / 16, "grid": 1, "dropout": 0.0}
+
+
+@jax.jit(static_argnames="graph")
+def vgg16_step(graph, params, state, statistics, chosen, *hyperparameters):
+    """(params, state, statistics) after a step, the norms of the gradients of the sixteen kernels, and the loss."""
+    learning_rate, momentum, lookahead = hyperparameters
+
+    def loss(params):
+        logits, after = vgg16.apply(graph, params, statistics, PIXELS[chosen], jax.random.key(0))
+        return optax.softmax_cross_entropy_with_integer_labels(logits, labels[chosen]).mean(), after
+
+    (value, statistics), gradient = jax.value_and_grad(loss, has_aux=True)(params)
+    updates, state = nag(learning_rate, momentum, lookahead=lookahead).update(gradient, state, params)
+    lengths = jnp.stack([jnp.linalg.norm(layer["kernel"]) for layer in kernels(gradient)])
+    return (optax.apply_updates(params, updates), state, statistics), (lengths, value)
+
+
+def train_vgg16(batch_norm, scale, *hyperparameters):
+    """Norms of the gradients of the sixteen kernels at every step, and the losses."""
+    graph, params, statistics = vgg16.create(0, 10, batch_norm=batch_norm, **VGG_OPTIONS)
+    params = jax.tree.map(lambda p: scale * p if p.ndim > 1 else p, params)
+    carry, order, rows = (params, nag(0.1).init(params), statistics), np.random.default_rng(0), []
+    for _ in range(VGG_STEPS):
+        carry, row = vgg16_step(graph, *carry, order.integers(0, len(labels), 32), *hyperparameters)
+        rows.append(row)
+    return tuple(np.array(x) for x in zip(*rows, strict=True))
+
+
+def kernels(params):
+    """The layers, from the images to the logits."""
+    return [params[kind][i] for kind in ("convolutions", "dense") for i in sorted(params[kind])]
+
+
+# %%
+BEGINNINGS = {  # batch normalisation, what He's weights are multiplied by, learning rate of gradient descent
+    "He's weights": (False, 1.0, 0.1),
+    "half of them": (False, 0.5, 0.1),
+    "half of them, normalised": (True, 0.5, 0.2),
+}
+VGG_METHODS = ("gradient descent", "NAG")
+for case, (batch_norm, scale, rate) in BEGINNINGS.items():
+    for name in VGG_METHODS:
+        momentum, lookahead = METHODS[name]
+        seen[case, name] = train_vgg16(batch_norm, scale, rate * (1 - momentum), momentum, lookahead)
+
+fig, ax = plt.subplots(figsize=(8, 4.2))
+for case, color in zip(BEGINNINGS, (GREEN, ORANGE, BLUE), strict=True):
+    ax.plot(np.arange(1, 17), seen[case, "NAG"][0][0], ":", lw=2.5, color=color)
+    for name, style in zip(VGG_METHODS, ("--", "-"), strict=True):
+        per_step, losses = seen[case, name]
+        label = f"{case}: {name}, loss {losses[-10:].mean():.2f}"
+        ax.plot(np.arange(1, 17), per_step[-10:].mean(0), style, color=color, label=label)
+finish(ax, "VGG16", "norm of the gradient", "layer", "center left", yscale="log")
+show(fig)
+
+# %% [markdown]
+# Dotted, the first gradient; the other lines, the mean norms of the last ten steps. Half of He's weights in every layer
+# are enough for the gradient to vanish, and stay so, with NAG as without. With normalisation the scale of the weights
+# does not matter.
+
+# %%
+for case in BEGINNINGS:
+    np.testing.assert_array_equal(seen[case, "NAG"][0][0], seen[case, "gradient descent"][0][0])
+for name in VGG_METHODS:
+    lengths, losses = seen["half of them", name]
+    assert lengths[:, 0].max() < 1e-3 and losses[-1] > 2.29  # vanished, and guessing
+    lengths, losses = seen["half of them, normalised", name]
+    assert lengths[0].min() > 0.1 and losses[-10:].mean() < 2.0
+
+# %% [markdown]
+# ## 4. The printed rule, $\theta - \alpha G / \sqrt N$
+#
+# $N$ is the number of params. This divides a learning rate by a constant, so it is gradient descent, and a larger
+# network gets smaller steps. Here on a logistic regression with 650 params, beside gradient descent with the same
+# steps, gradient descent with the best step of theory, 1 / L, and NAG with the same 1 / L.
+
+# %%
+X = np.asarray(inputs)
+
+
+def regression(params):
+    logits = X @ params["w"] + params["b"]
+    return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean() + 1e-4 * optax.tree.norm(
+        params, squared=True
+    )
+
+
+start = {"w": jnp.zeros((64, 10)), "b": jnp.zeros(10)}
+N = 650
+smoothness = np.linalg.norm(np.c_[X, np.ones(len(X))], 2) ** 2 / len(X) / 2 + 2e-4
+rules = {
+    r"$\theta - \alpha G / \sqrt{N}$, $\alpha = 1/L$": (
+        optax.chain(scale_by_inverse_sqrt_size(), optax.sgd(1 / smoothness)),
+        ORANGE,
+    ),
+    r"gradient descent, $\alpha / \sqrt{N}$": (optax.sgd(1 / smoothness / np.sqrt(N)), BLACK),
+    "gradient descent, $1/L$": (optax.sgd(1 / smoothness), GREY),
+    "NAG, $1/L$": (nag(1 / smoothness, schedules.nesterov()), BLUE),
+}
+losses = {
+    name: jax.lax.map(regression, run(tx, regression, start, 1000, read=lambda state, x: jnp.zeros(()))[0])
+    for name, (tx, _) in rules.items()
+}
+fig, ax = plt.subplots(figsize=(7, 4))
+for (name, (_, color)), style in zip(rules.items(), ("-", ":", "-", "-"), strict=True):
+    ax.plot(losses[name], style, color=color, lw=3 if color == ORANGE else 1.5, label=name)
+finish(ax, "a logistic regression on digits", "loss", xscale="symlog", yscale="log")
+show(fig)
+
+# %%
+printed, same, descent, nesterov = losses.values()
+np.testing.assert_allclose(printed, same, rtol=1e-5)  # it is gradient descent
+steps_of_nag = int(np.argmax(nesterov <= descent[-1]))
+steps_of_descent = int(np.argmax(descent <= printed[-1]))
+print(f"gradient descent is after {steps_of_descent} steps where the printed rule is after 1000,")
+print(f"and NAG after {steps_of_nag} where gradient descent is after 1000")
+assert steps_of_descent < 1000 / 20 and steps_of_nag < 1000 / 4
