@@ -3,15 +3,20 @@
     python -m benchmarks.loader
 
 The images are crops of the two photographs of scikit-learn, written as JPEG files of ImageNet's usual size, 500x375.
-The share of a training that waits for them is what the example prints after every epoch.
+Then the example itself trains on them, for the share of its time that waits for images: the second of two epochs.
 """
 
 import argparse
+import csv
+import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
 
+import jax
 import numpy as np
 import PIL.Image
 from image_folder import scan
@@ -22,6 +27,8 @@ from benchmarks.report import add_out, heading, outputs, publish
 
 SIZE = 224
 BATCH = 64
+WIDTHS = ("0.0625", "0.25")  # 1 is for accelerators
+EXAMPLE = Path(__file__).parents[1] / "examples" / "train_vgg16.py"
 
 
 def write_photographs(folder, count):
@@ -46,22 +53,38 @@ def images_per_second(images, threads, batches):
     return batches * BATCH / (time.perf_counter() - begin)
 
 
+def trained(folder, width, threads, out):
+    """(images a second, share of the time that waits for them) in the second epoch of a training."""
+    options = {"data": folder, "width": width, "threads": threads, "image-size": SIZE, "batch-size": BATCH, "out": out}
+    options |= {"epochs": 2, "warmup-epochs": 0, "normalization": "batch"}
+    arguments = [f"--{name}={value}" for name, value in options.items()]
+    subprocess.run([sys.executable, EXAMPLE, *arguments], check=True, stdout=subprocess.DEVNULL)
+    with (out / "metrics.csv").open() as file:
+        last = list(csv.DictReader(file))[-1]
+    return float(last["images_per_second"]), float(last["waiting"])
+
+
 def main():
     """Measures, prints, writes."""
     parser = argparse.ArgumentParser(description="Images a second that the loader of train_vgg16.py delivers.")
     parser.add_argument("--images", type=int, default=512, help="files to write (default: 512)")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2, 4, 8], help="default: 1 2 4 8")
     parser.add_argument("--rounds", type=int, default=5, help="to take the median of (default: 5)")
+    parser.add_argument("--widths", nargs="*", default=WIDTHS, help="of networks to train (default: 0.0625 0.25)")
     add_out(parser, ".md")
     arguments = parser.parse_args()
     files = outputs(parser, arguments)
     rates = {threads: [] for threads in arguments.threads}
-    with tempfile.TemporaryDirectory() as folder:
-        write_photographs(Path(folder), arguments.images)
-        images = scan(Path(folder)).train
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "images"
+        folder.mkdir()
+        write_photographs(folder, arguments.images)
+        images = scan(folder).train
         for _ in range(arguments.rounds):
             for threads, measured in rates.items():
                 measured.append(images_per_second(images, threads, batches=8))
+        threads = min(max(rates), os.cpu_count() or 1)
+        trainings = [trained(folder, width, threads, Path(temporary) / width) for width in arguments.widths]
     lines = [
         *heading(f"Images a second at {SIZE}x{SIZE}", "benchmarks.loader"),
         "Decoded from JPEG files of 500x375 pixels, cropped at random, flipped and normalised; "
@@ -70,6 +93,12 @@ def main():
         "| threads | images a second |",
         "|---|---|",
         *(f"| {threads} | {statistics.median(measured):.0f} |" for threads, measured in rates.items()),
+        "",
+        f"`examples/train_vgg16.py` on the same files, {threads} threads, on {jax.devices()[0].device_kind}:",
+        "",
+        "| width of VGG16 | images a second | of the time waiting for images |",
+        "|---|---|---|",
+        *(f"| {w} | {rate:.1f} | {wait:.1%} |" for w, (rate, wait) in zip(arguments.widths, trainings, strict=True)),
     ]
     publish(files, lines)
 
