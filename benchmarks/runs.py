@@ -38,13 +38,14 @@ class Runs:
 
     Args:
       path: of the CSV file, which need not exist; None remembers nothing.
+      read_only: whether an unknown run is an error, and not made.
 
     Raises:
       ValueError: if the file is not one of runs.
     """
 
-    def __init__(self, path: Path | None):
-        self._path, self._curves = path, {}
+    def __init__(self, path: Path | None, *, read_only: bool = False):
+        self._path, self._read_only, self._curves = path, read_only, {}
         if path is None or not path.exists():
             return
         with path.open(newline="") as file:
@@ -57,8 +58,14 @@ class Runs:
                 )
 
     def get(self, key: Key, run: Callable[[], tuple[Curve, float]]) -> Curve:
-        """The curve of a run, which ``run`` provides, with its seconds, if it is not yet known."""
+        """The curve of a run, which ``run`` provides, with its seconds, if it is not yet known.
+
+        Raises:
+          LookupError: if it is unknown and the file is only read.
+        """
         if key not in self._curves:
+            if self._read_only:
+                raise LookupError(f"{self._path} has no run of {key}")
             self._curves[key], seconds = run()
             if self._path:
                 _append(self._path, key, self._curves[key], seconds)

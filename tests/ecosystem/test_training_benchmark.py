@@ -13,7 +13,7 @@ pytest.importorskip("sklearn")
 pytest.importorskip("tqdm")
 
 from benchmarks import autoencoder, methods, tasks, training, training_report
-from benchmarks.runs import HEADER, Curve, Runs
+from benchmarks.runs import HEADER, Curve, Key, Runs
 from nag_optax import schedules
 
 STEPS = 100
@@ -67,6 +67,13 @@ def test_a_file_of_something_else_is_refused(tmp_path):
     (tmp_path / "thesis.csv").write_text("chapter,page\n1,2\n")
     with pytest.raises(ValueError, match=r"thesis\.csv is no file of runs: its first line is not task,method"):
         Runs(tmp_path / "thesis.csv")
+
+
+def test_a_file_that_is_only_read_does_not_grow(tmp_path):
+    key = Key("digits CNN", "Adam", "0.002", 0, 300)
+    with pytest.raises(LookupError, match=r"runs\.csv has no run of Key\(task='digits CNN', method='Adam'"):
+        Runs(tmp_path / "runs.csv", read_only=True).get(key, None)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_curve_that_ended_early_counts_as_the_worst():
