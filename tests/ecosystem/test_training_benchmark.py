@@ -77,10 +77,10 @@ def test_a_file_that_is_only_read_does_not_grow(tmp_path):
 
 
 def test_a_curve_that_ended_early_counts_as_the_worst():
-    losses = np.arange(10.0, 0, -1)
-    assert Curve(losses, losses).final(10) == 1.5  # of the last two
-    assert Curve(losses[:9], losses[:9]).final(10) == np.inf
-    assert Curve(np.append(losses[1:], np.nan), losses).final(10) == np.inf
+    losses = np.arange(20.0, 0, -1)
+    assert Curve(losses, losses).final(20) == 2.5  # of the last four
+    assert Curve(losses[:19], losses[:19]).final(20) == np.inf
+    assert Curve(np.append(losses[1:], np.nan), losses).final(20) == np.inf
 
 
 # The contestants.
@@ -103,6 +103,14 @@ def test_the_schedule_of_the_paper_shrinks_with_the_training_and_drops_at_its_en
     np.testing.assert_allclose(dropped[:56], expected[:56], rtol=1e-3)
     np.testing.assert_allclose(dropped[56:], 0.9, rtol=1e-3)  # the last twentieth
     assert methods.PERIOD * 750_000 // methods.PAPER_STEPS == 250  # the paper's own, at its own length
+
+
+@pytest.mark.parametrize(("row", "leads"), [("momentum to 0.99", False), ("nag to 0.99", True)])
+def test_only_the_rows_of_nag_look_ahead(row, leads):
+    tx = methods.TABLE[row].make(0.1, 60)
+    update, _ = tx.update(jnp.ones(()), tx.init(jnp.zeros(())), jnp.zeros(()))
+    momentum = float(schedules.sutskever(0.99, 10)(1))
+    assert float(update) == pytest.approx(-0.1 * (1 + leads * momentum), rel=1e-6)
 
 
 def test_every_contestant_has_a_learning_rate_to_begin_with():
