@@ -8,6 +8,7 @@ with the same bits. An image that cannot be decoded is named on stderr once and 
 import math
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import grain
@@ -51,24 +52,31 @@ class Loader:
     def __init__(self, size: int, batch_size: int, threads: int, *, stop_at_corrupt: bool = False):
         self.size, self.batch_size, self.threads = size, batch_size, threads
         self.corrupt: set[str] = set()
-        self._count, self._stop_at_corrupt = 0, stop_at_corrupt
+        self._stop_at_corrupt = stop_at_corrupt
 
     def train(self, images: list[Image], seed: int, augmentation: Augmentation) -> Any:
         """A stream without end, in another order every time around: an iterator with get_state and set_state."""
 
-        def load(image, rng):
-            return self._loaded(image, lambda picture: _random_crop(picture, self.size, augmentation, rng))
+        paths = {image.path for image in images}
 
-        self._count = len(images)
+        def load(image, rng):
+            loaded = self._loaded(image, lambda picture: _random_crop(picture, self.size, augmentation, rng))
+            if loaded is None and paths <= self.corrupt:  # a stream without end would look for one for ever
+                raise _none_of(images)
+            return loaded
+
         source = grain.MapDataset.source(images).seed(seed).shuffle().repeat().random_map(load)
         return iter(self._batched(source, drop_remainder=True))
 
     def test(self, images: list[Image]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Every image once. The last batch is filled up with the label -1, which counts for nothing."""
         source = grain.MapDataset.source(images).map(lambda i: self._loaded(i, lambda p: _middle(p, self.size)))
+        labels = None
         for pixels, labels in self._batched(source, drop_remainder=False):
             missing = self.batch_size - len(labels)
             yield np.pad(pixels, [(0, missing), *[(0, 0)] * 3]), np.pad(labels, (0, missing), constant_values=-1)
+        if labels is None:
+            raise _none_of(images)
 
     def _batched(self, source, *, drop_remainder):
         reading = grain.ReadOptions(num_threads=self.threads, prefetch_buffer_size=max(4 * self.threads, 16))
@@ -86,10 +94,12 @@ class Loader:
             if image.path not in self.corrupt:
                 self.corrupt.add(image.path)
                 print(f"Left out {image.path}, which cannot be decoded: {error}", file=sys.stderr, flush=True)
-            if len(self.corrupt) == self._count:  # a stream without end would look for one for ever
-                raise UsageError(f"none of the {self._count} images can be decoded") from None
             return None
         return (pixels / 255 - MEAN) / STD, np.int32(image.label)
+
+
+def _none_of(images):
+    return UsageError(f"none of the {len(images)} images in {Path(images[0].path).parents[1]} can be decoded")
 
 
 def _random_crop(picture, size, augmentation, rng):

@@ -242,13 +242,23 @@ def test_a_corrupt_image_is_named_once_and_left_out(pictures, tmp_path, capfd):
         list(image_loader.Loader(32, 8, 2, stop_at_corrupt=True).test(images))
 
 
-def test_images_that_are_all_corrupt_end_the_stream(tmp_path):
-    paths = [tmp_path / f"{i}.png" for i in range(3)]
-    for path in paths:
-        path.write_bytes(b"")
-    images = [image_folder.Image(str(path), 0) for path in paths]
-    with pytest.raises(UsageError, match="none of the 3 images can be decoded"):
-        next(image_loader.Loader(32, 2, 1).train(images, 0, image_loader.Augmentation(1.0, 0.0)))
+def test_images_that_are_all_corrupt_end_the_stream(pictures, tmp_path):
+    def spoiled(place):
+        paths = [tmp_path / place / "red" / f"{i}.png" for i in range(3)]
+        paths[0].parent.mkdir(parents=True)
+        for path in paths:
+            path.write_bytes(b"")
+        return [image_folder.Image(str(path), 0) for path in paths]
+
+    loader, augmentation = image_loader.Loader(32, 2, 1), image_loader.Augmentation(1.0, 0.0)
+    with pytest.raises(UsageError, match=r"none of the 3 images in .*val can be decoded"):
+        list(loader.test(spoiled("val")))
+    training = spoiled("train")
+    with pytest.raises(UsageError, match=r"none of the 3 images in .*train can be decoded"):
+        next(loader.train(training, 0, augmentation))
+    one_more = [*training, image_folder.scan(pictures).train[0]]
+    pixels, _ = next(loader.train(one_more, 0, augmentation))  # the same picture twice
+    assert len(loader.corrupt) == 6 and pixels.shape == (2, 32, 32, 3)
 
 
 # The training.
