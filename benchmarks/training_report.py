@@ -28,8 +28,13 @@ class Outcome(NamedTuple):
     results: dict[str, Result]
 
     def finals(self, name):
-        """The loss that every seed ends with."""
+        """The loss that every seed ends with, in the mean over the last fifth."""
         return np.array([curve.final(self.steps // self.every) for curve in self.results[name].curves])
+
+    def lasts(self, name):
+        """The loss of every seed after its last update."""
+        finals, curves = self.finals(name), self.results[name].curves
+        return np.where(np.isfinite(finals), [curve.losses[-1] for curve in curves], np.inf)
 
     def best(self, names):
         """The method that ends with the lowest median loss."""
@@ -129,14 +134,14 @@ def of_task(task, outcome, seconds):
 
 
 def sutskever_table(outcome):
-    """Final errors over the largest momentum, as in tables 1 and 2 of the paper."""
-    yield from ("", "## The tables of Sutskever et al. (2013), curves, with the same columns", "")
+    """Errors after the last update over the largest momentum, as in tables 1 and 2 of the paper."""
+    yield from ("", "## The tables of Sutskever et al. (2013), curves: the error after the last update", "")
     yield "| | gradient descent | 0.9 | " + " | ".join(map(str, LARGER)) + " |"
     yield "|---" * (3 + len(LARGER)) + "|"
     for row, suffix in (("momentum", ""), ("nag", ""), ("nag", DROPPED)):
         names = [None if suffix else "gradient descent", None if suffix else f"{row} 0.9"]
         names += [f"{row} to {m}{suffix}" for m in LARGER]
-        cells = [spread(outcome.finals(name), ".4g") if name else "" for name in names]
+        cells = [spread(outcome.lasts(name), ".4g") if name else "" for name in names]
         yield f"| {row}{suffix} | " + " | ".join(cells) + " |"
 
 

@@ -143,6 +143,19 @@ def test_targets_ratios_and_medians_are_those_of_numpy():
     assert row == "| nag 0.9 | 0.1 | 7 | 1 [1, 3] | 20 [20, -] |"
 
 
+def test_the_table_of_the_paper_speaks_of_the_last_update():
+    losses = np.append(np.ones(9), 0.5)
+    early = Curve(losses[:4], losses[:4])
+    result = training_report.Result(0.1, 7, [Curve(losses, losses), Curve(2 * losses, losses), early])
+    outcome = training_report.Outcome(10, 1, {"nag to 0.99": result})
+    np.testing.assert_allclose(outcome.finals("nag to 0.99"), [0.75, 1.5, np.inf])
+    np.testing.assert_allclose(outcome.lasts("nag to 0.99"), [0.5, 1, np.inf])
+    of_row = {name: training_report.Result(0.1, 7, [early]) for name in (methods.ARTICLE | methods.NAG | methods.TABLE)}
+    *_, row, dropped = training_report.sutskever_table(outcome._replace(results=of_row | {"nag to 0.99": result}))
+    assert row == "| nag | - [-, -] | - [-, -] | 1 [0.5, -] | - [-, -] | - [-, -] |"
+    assert dropped == "| nag, late drop |  |  | - [-, -] | - [-, -] | - [-, -] |"
+
+
 def test_the_command_prints_its_tables_and_writes_nothing_unasked(monkeypatch, capsys, tmp_path):
     def gradient_descent_on_a_parabola(key, method):
         losses = (1 - 0.3 * float(key.learning_rate)) ** (2.0 * np.arange(1, 51))
