@@ -157,15 +157,7 @@ def plot(outcomes):
     for ax, (task, outcome) in zip(axes.flat, outcomes.items(), strict=False):
         names = [name for name in outcome.results if not name.startswith("momentum to") and DROPPED not in name]
         for i, name in enumerate(names):
-            losses = [curve.losses for curve in outcome.results[name].curves if np.isfinite(curve.losses).all()]
-            shortest = min(map(len, losses), default=0)
-            losses = np.array([x[:shortest] for x in losses])
-            if not shortest:
-                continue
-            step = outcome.every * np.arange(1, shortest + 1)
-            style = {"color": f"C{i % 10}", "linestyle": "-" if name in ours(outcome) else "--"}
-            ax.plot(step, np.median(losses, axis=0), label=name, **style)
-            ax.fill_between(step, losses.min(0), losses.max(0), alpha=0.15, color=style["color"], lw=0)
+            draw(ax, outcome, name, color=f"C{i % 10}", linestyle="-" if name in ours(outcome) else "--")
         ax.axhline(outcome.target(), color="black", lw=0.8, ls=":")
         top = max(curve.losses[0] for result in outcome.results.values() for curve in result.curves)
         ax.set(title=task, xlabel="step", ylabel="loss", yscale="log", ylim=(None, 1.1 * top))
@@ -174,3 +166,15 @@ def plot(outcomes):
     for ax in axes.flat[len(outcomes) :]:
         ax.remove()
     return fig
+
+
+def draw(ax, outcome, name, **style):
+    """The median loss over the steps, and the range of the seeds that did not diverge."""
+    curves = [curve.losses for curve in outcome.results[name].curves if np.isfinite(curve.losses).all()]
+    shortest = min(map(len, curves), default=0)
+    if not shortest:
+        return
+    losses = np.array([curve[:shortest] for curve in curves])
+    steps = outcome.every * np.arange(1, shortest + 1)
+    (line,) = ax.plot(steps, np.median(losses, axis=0), label=name, **style)
+    ax.fill_between(steps, losses.min(0), losses.max(0), alpha=0.15, color=line.get_color(), lw=0)
