@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import LogFormatter
 
 from benchmarks.methods import ADAM, ARTICLE, DROPPED, LARGER, NAG
 from benchmarks.report import heading
@@ -129,7 +130,7 @@ def of_task(task, outcome, seconds):
         if with_accuracy:
             cells.append(spread(outcome.steps_to_accuracy(name), ".0f"))
         if seconds:
-            cells += [f"{1e3 * seconds[name]:.1f}", f"{np.median(steps) * seconds[name]:.1f}"]
+            cells += [f"{1e3 * seconds[name]:.1f}", number(np.median(steps) * seconds[name], ".1f")]
         yield "| " + " | ".join(cells) + " |"
 
 
@@ -147,24 +148,32 @@ def sutskever_table(outcome):
 
 def spread(values, form):
     """Median, smallest and largest."""
-    values = [format(x, form) if np.isfinite(x) else "-" for x in (np.median(values), values.min(), values.max())]
-    return "{} [{}, {}]".format(*values)
+    return "{} [{}, {}]".format(*(number(x, form) for x in (np.median(values), values.min(), values.max())))
+
+
+def number(x, form):
+    """The number, or a dash for infinity."""
+    return format(x, form) if np.isfinite(x) else "-"
 
 
 def plot(outcomes):
     """The median loss of every method over the steps, with the range of its seeds."""
-    fig, axes = plt.subplots(2, 2, figsize=(14, 11), layout="constrained")
+    fig, axes = plt.subplots(2, 2, figsize=(14, 10), layout="constrained")
     for ax, (task, outcome) in zip(axes.flat, outcomes.items(), strict=False):
         names = [name for name in outcome.results if not name.startswith("momentum to") and DROPPED not in name]
         for i, name in enumerate(names):
-            draw(ax, outcome, name, color=f"C{i % 10}", linestyle="-" if name in ours(outcome) else "--")
+            style = {"ls": "-", "lw": 2} if name in ours(outcome) else {"ls": "--"}
+            draw(ax, outcome, name, color=f"C{i}" if i < 10 else "black", **style)
         ax.axhline(outcome.target(), color="black", lw=0.8, ls=":")
         top = max(curve.losses[0] for result in outcome.results.values() for curve in result.curves)
         ax.set(title=task, xlabel="step", ylabel="loss", yscale="log", ylim=(None, 1.1 * top))
         ax.grid(alpha=0.3, which="both")
-        ax.legend(fontsize=8)
+        ax.yaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_minor_formatter(LogFormatter())  # where there is room for them
     for ax in axes.flat[len(outcomes) :]:
         ax.remove()
+    by_name = {line.get_label(): line for ax in fig.axes for line in ax.lines if not line.get_label().startswith("_")}
+    fig.legend(by_name.values(), by_name.keys(), loc="outside right upper")
     return fig
 
 
@@ -177,4 +186,4 @@ def draw(ax, outcome, name, **style):
     losses = np.array([curve[:shortest] for curve in curves])
     steps = outcome.every * np.arange(1, shortest + 1)
     (line,) = ax.plot(steps, np.median(losses, axis=0), label=name, **style)
-    ax.fill_between(steps, losses.min(0), losses.max(0), alpha=0.15, color=line.get_color(), lw=0)
+    ax.fill_between(steps, losses.min(0), losses.max(0), alpha=0.1, color=line.get_color(), lw=0)

@@ -63,6 +63,11 @@ def test_runs_are_made_once(steep, tmp_path, monkeypatch):
     assert rate == first[0] and tried == pytest.approx(first[1], rel=1e-4)
 
 
+def test_hundreds_of_runs_do_not_keep_their_programs(steep, tmp_path):
+    contest(steep, tmp_path / "runs.csv").tuned("gradient descent")
+    assert tasks.step._cache_size() == 0  # it crashed after 150 runs, with 60,000 memory maps
+
+
 def test_a_file_of_something_else_is_refused(tmp_path):
     (tmp_path / "thesis.csv").write_text("chapter,page\n1,2\n")
     with pytest.raises(ValueError, match=r"thesis\.csv is no file of runs: its first line is not task,method"):
