@@ -56,7 +56,6 @@ class Loader:
 
     def train(self, images: list[Image], seed: int, augmentation: Augmentation) -> Any:
         """A stream without end, in another order every time around: an iterator with get_state and set_state."""
-
         paths = {image.path for image in images}
 
         def load(image, rng):
