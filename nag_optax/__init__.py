@@ -1,19 +1,36 @@
-"""Nesterov acceleration for JAX, as pure ``optax.GradientTransformation``s."""
+"""Nesterov acceleration for JAX, as pure ``optax.GradientTransformation``s.
 
-from nag_optax import prox, schedules
-from nag_optax.coefficients import Coefficients, Rule, from_coupling, from_momentum_and_correction, from_two_step
-from nag_optax.composite.ac_fgm import ac_fgm
-from nag_optax.composite.adanag import adanag
-from nag_optax.composite.fista import fista
-from nag_optax.composite.loop import Status
-from nag_optax.composite.minimize import Solution, minimize
-from nag_optax.engine import AccelerateState, accelerate
+Every argument is checked before the first step, where it is a concrete number: an error names it, and is a TypeError
+for what is of the wrong kind and a ValueError for what is outside the range that its docstring gives. ``Raises`` lists
+what goes beyond that.
+"""
+
+import importlib
+from typing import Any
+
+from nag_optax import extend, links, momenta, prox
+from nag_optax.averaging.gpa import gpa
+from nag_optax.averaging.primal_averaging import primal_averaging
+from nag_optax.averaging.schedule_free import schedule_free
+from nag_optax.engine import restart
+from nag_optax.engine.accelerate import AccelerateState, accelerate
+from nag_optax.engine.coefficients import (
+    Coefficients,
+    Rule,
+    from_coupling,
+    from_momentum_and_correction,
+    from_two_step,
+)
+from nag_optax.engine.superpose import superpose
 from nag_optax.evaluation import eval_params
-from nag_optax.links.inverse_sqrt_size import scale_by_inverse_sqrt_size
+from nag_optax.links import compensated, decayed, stochastic_rounding
+from nag_optax.methods.ac_fgm import ac_fgm
 from nag_optax.methods.acc_sgd import acc_sgd
 from nag_optax.methods.adan import adan
+from nag_optax.methods.adanag import adanag
 from nag_optax.methods.agg_mo import agg_mo
 from nag_optax.methods.agnes import agnes, agnes_constants
+from nag_optax.methods.fista import fista
 from nag_optax.methods.heavy_ball import heavy_ball
 from nag_optax.methods.item import item
 from nag_optax.methods.linear_coupling import linear_coupling
@@ -27,27 +44,25 @@ from nag_optax.methods.robust_momentum import robust_momentum
 from nag_optax.methods.snag import snag
 from nag_optax.methods.strongly_convex_nag import strongly_convex_nag
 from nag_optax.methods.triple_momentum import triple_momentum
-from nag_optax.precision.compensated import compensated
-from nag_optax.precision.stochastic_rounding import stochastic_rounding
+from nag_optax.outer.diloco import diloco
+from nag_optax.outer.lookahead import lookahead
+from nag_optax.outer.slow_weights import slow_weights
+from nag_optax.outer.snoo import snoo
+from nag_optax.renamed import say_once
 from nag_optax.sharding import state_shardings
-from nag_optax.superposition import superpose
-from nag_optax.wrappers.diloco import diloco
-from nag_optax.wrappers.gpa import gpa
-from nag_optax.wrappers.lookahead import lookahead
-from nag_optax.wrappers.primal_averaging import primal_averaging
-from nag_optax.wrappers.schedule_free import schedule_free
-from nag_optax.wrappers.slow_weights import slow_weights
-from nag_optax.wrappers.snoo import snoo
+from nag_optax.solve.minimize import minimize
+from nag_optax.solve.result import Solution, Status
 
 __version__ = "0.1.0"
 
 __all__ = [
     # train
+    "decayed",
     "eval_params",
+    "momenta",
     "nag",
-    "scale_by_inverse_sqrt_size",
+    "restart",
     "scale_by_nag",
-    "schedules",
     # the accelerated family
     "acc_sgd",
     "agg_mo",
@@ -87,13 +102,25 @@ __all__ = [
     # low precision
     "compensated",
     "stochastic_rounding",
-    # write your own method in five numbers
+    # write your own: a method in five numbers, and what else one may plug in
     "AccelerateState",
     "Coefficients",
     "Rule",
     "accelerate",
+    "extend",
     "from_coupling",
     "from_momentum_and_correction",
     "from_two_step",
+    "links",
     "superpose",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Former names."""
+    if name == "schedules":
+        return importlib.import_module("nag_optax.schedules")
+    if name == "scale_by_inverse_sqrt_size":
+        say_once("nag_optax.scale_by_inverse_sqrt_size", "nag_optax.links.scale_by_inverse_sqrt_size")
+        return links.scale_by_inverse_sqrt_size
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -31,8 +31,9 @@ def state_shardings(tx: optax.GradientTransformation, params: Any) -> Any:
     Raises:
       ValueError: if a parameter has no sharding over a mesh.
 
-    >>> import jax.numpy as jnp
-    >>> from nag_optax import nag
+    >>> import jax, jax.numpy as jnp, optax
+    >>> from jax.sharding import NamedSharding, PartitionSpec
+    >>> from nag_optax import nag, state_shardings
     >>> mesh = jax.make_mesh((1,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
     >>> params = jax.device_put(jnp.ones((8, 2)), NamedSharding(mesh, PartitionSpec("data")))
     >>> tx = optax.chain(optax.clip_by_global_norm(1.0), nag(0.1))

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from nag_optax.hyperparameters import Scalar
+from nag_optax.scalars import Scalar
 
 
 def widened(x: Array, dtype: Any = jnp.float32) -> Array:
@@ -50,6 +50,15 @@ def plus(x: Any, scale: Scalar, y: Any) -> Any:
 def minus(x: Any, y: Any) -> Any:
     """``x - y``, in float32 or better."""
     return jax.tree.map(lambda a, b: widened(a) - widened(b), x, y)
+
+
+def zeros(x: Array, dtype: Any) -> Array:
+    """Zeros of a dtype that live where x does.
+
+    They are computed from x: inside of ``jax.jit`` on a mesh with Auto axes, those of ``zeros_like`` are a constant,
+    which the compiler puts on one device.
+    """
+    return jnp.where(jnp.isnan(x), 0, 0).astype(dtype)
 
 
 def where(condition: Array | bool, x: Any, y: Any) -> Any:

@@ -18,7 +18,8 @@ def scale_by_inverse_sqrt_size() -> optax.GradientTransformation:
     It stands before ``optax.sgd`` or `nag_optax.nag` in a chain; with a learning rate alpha it is the same as the
     learning rate alpha / sqrt(N).
 
-    >>> import jax.numpy as jnp
+    >>> import jax.numpy as jnp, optax
+    >>> from nag_optax.links import scale_by_inverse_sqrt_size
     >>> tx = optax.chain(scale_by_inverse_sqrt_size(), optax.sgd(1.0))
     >>> gradient = {"w": jnp.ones((3, 5)), "b": jnp.ones(1)}
     >>> tx.update(gradient, tx.init(gradient))[0]["b"]  # N = 16

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from nag_optax.hyperparameters import Scalar, hyperparameter_dtype, increment
+from nag_optax.scalars import Scalar, hyperparameter_dtype, increment
 from nag_optax.trees import widened
 
 

@@ -6,8 +6,7 @@ With eta_k the learning rate and lambda_k the weight decay, behind a finished up
     proximal      params <- (params + update) / (1 + eta_k lambda_k)
 
 The first is Loshchilov & Hutter's, https://arxiv.org/abs/1711.05101; the second is the implicit step of the same
-decay, stable for any strength, and Adan's, https://arxiv.org/abs/2208.06677. The update comes with its learning rate
-applied, so this link is the one that knows the learning rate a second time.
+decay, stable for any strength, and Adan's, https://arxiv.org/abs/2208.06677.
 """
 
 from collections.abc import Callable
@@ -18,8 +17,11 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from nag_optax.hyperparameters import Scalar, counter, hyperparameter_dtype, increment, scalar_at
-from nag_optax.validation import check_number
+from nag_optax.scalars import Scalar, counter, hyperparameter_dtype, increment, scalar_at
+from nag_optax.validation import check_number, check_transformation
+
+Decaying = optax.GradientTransformation | Callable[[Any], optax.GradientTransformation]
+"""A method with its learning rate applied, or the function of the learning rate's value that makes it."""
 
 
 class WeightDecayState(NamedTuple):
@@ -30,53 +32,90 @@ class WeightDecayState(NamedTuple):
     step: Array
 
 
-def with_decoupled_weight_decay(
-    method: optax.GradientTransformationExtraArgs,
+def decayed(
+    tx: Decaying,
     learning_rate: optax.ScalarOrSchedule,
     weight_decay: optax.ScalarOrSchedule,
-    mask: Any | Callable[[Any], Any] | None,
+    mask: Any | Callable[[Any], Any] | None = None,
 ) -> optax.GradientTransformationExtraArgs:
-    """The method, with decoupled weight decay where ``mask`` (a pytree of booleans or a function of params) says so;
-    the method itself for a static 0.
+    """Any method with decoupled weight decay; the method itself for a static 0.
 
-    Raises:
-      TypeError: if ``weight_decay`` is no number.
-      ValueError: if it is negative.
+    Args:
+      tx: the method, with its learning rate applied; or a function of the learning rate that makes it, such as
+        ``functools.partial(nag, momentum=0.95)``: then a schedule is evaluated once an update, here.
+      learning_rate: that of the method, at least 0; a number or an Optax schedule of the update, counted from 0.
+      weight_decay: at least 0; a number or a schedule. Params shrink by learning_rate * weight_decay.
+      mask: which parameters decay, as in ``optax.adamw``: a pytree of booleans or a function of params that returns
+        one; None for all.
+
+    Returns:
+      A gradient transformation; ``update`` needs params.
+
+    >>> import jax.numpy as jnp
+    >>> from nag_optax import decayed, ogm
+    >>> tx, params = decayed(ogm(0.1), 0.1, weight_decay=0.5), jnp.ones(2)
+    >>> updates, _ = tx.update(jnp.zeros(2), tx.init(params), params)
+    >>> updates  # -0.1 * 0.5 params
+    Array([-0.05, -0.05], dtype=float32)
     """
-    return _with_decay(method, learning_rate, weight_decay, mask, lambda u, p, shrink: u - shrink * p)
+    return _decayed(tx, learning_rate, weight_decay, mask, lambda u, p, shrink: u - shrink * p)
 
 
-def with_proximal_weight_decay(
-    method: optax.GradientTransformationExtraArgs,
+def proximally_decayed(
+    tx: Decaying,
     learning_rate: optax.ScalarOrSchedule,
     weight_decay: optax.ScalarOrSchedule,
-    mask: Any | Callable[[Any], Any] | None,
+    mask: Any | Callable[[Any], Any] | None = None,
 ) -> optax.GradientTransformationExtraArgs:
-    """The method, with proximal weight decay; arguments and errors as in `with_decoupled_weight_decay`."""
-    return _with_decay(method, learning_rate, weight_decay, mask, lambda u, p, shrink: (u - shrink * p) / (1 + shrink))
+    """Any method with proximal weight decay.
+
+    Args:
+      tx, learning_rate, weight_decay, mask: as in `decayed`.
+    """
+    return _decayed(tx, learning_rate, weight_decay, mask, lambda u, p, shrink: (u - shrink * p) / (1 + shrink))
 
 
-def _with_decay(
-    method: optax.GradientTransformationExtraArgs,
-    learning_rate: optax.ScalarOrSchedule,
-    weight_decay: optax.ScalarOrSchedule,
-    mask: Any,
-    decayed: Callable[[Array, Array, Scalar], Array],
+def _decayed(
+    tx: Decaying, learning_rate: Any, weight_decay: Any, mask: Any, decay: Callable[[Array, Array, Scalar], Array]
 ) -> optax.GradientTransformationExtraArgs:
+    check_number("learning_rate", learning_rate, at_least=0)
     check_number("weight_decay", weight_decay, at_least=0)
+
+    def at(rate: Any) -> optax.GradientTransformationExtraArgs:
+        method: Any = tx(rate) if callable(tx) else tx
+        check_transformation("tx", method)
+        return optax.with_extra_args_support(method)
+
+    whole = at(learning_rate)
     if isinstance(weight_decay, int | float) and weight_decay == 0:
-        return method
+        return whole
+    link = _link(decay) if mask is None else optax.masked(_link(decay), mask)
 
-    def init(params):
-        return WeightDecayState(step=jnp.zeros((), jnp.int32))
+    def init(params: Any) -> tuple[Any, Any]:
+        return whole.init(params), link.init(params)
 
-    def update(updates, state, params=None, **extra):
+    def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, tuple[Any, Any]]:
         if params is None:
             raise ValueError("weight_decay needs params: call update(gradients, state, params).")
-        step = counter(state.step, hyperparameter_dtype(params))
-        shrink = scalar_at(learning_rate, step) * scalar_at(weight_decay, step)
-        updates = jax.tree.map(lambda u, p: decayed(u, p, shrink).astype(u.dtype), updates, params)
+        of_method, of_link = state
+        (step,) = jax.tree.leaves(of_link)  # of a WeightDecayState, masked or not
+        count = counter(step, hyperparameter_dtype(params))
+        rate = scalar_at(learning_rate, count)
+        updates, of_method = at(rate).update(updates, of_method, params, **extra)
+        updates, of_link = link.update(updates, of_link, params, shrink=rate * scalar_at(weight_decay, count))
+        return updates, (of_method, of_link)
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _link(decay: Callable[[Array, Array, Scalar], Array]) -> optax.GradientTransformationExtraArgs:
+    """The decay of finished updates by ``shrink=``, on the leaves that a mask leaves."""
+
+    def init(params: Any) -> WeightDecayState:
+        return WeightDecayState(step=jnp.zeros((), jnp.int32))
+
+    def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> Any:
+        updates = jax.tree.map(lambda u, p: decay(u, p, extra["shrink"]).astype(u.dtype), updates, params)
         return updates, WeightDecayState(step=increment(state.step))
 
-    link = optax.GradientTransformationExtraArgs(init, update)
-    return optax.chain(method, link if mask is None else optax.masked(link, mask))
+    return optax.GradientTransformationExtraArgs(init, update)

@@ -15,9 +15,10 @@ from typing import Any
 
 import optax
 
-from nag_optax.coefficients import Rule, from_coupling
-from nag_optax.engine import accelerate
-from nag_optax.hyperparameters import scalar_at
+from nag_optax.engine.accelerate import accelerate
+from nag_optax.engine.coefficients import Rule, from_coupling
+from nag_optax.engine.restart import Restart
+from nag_optax.scalars import scalar_at
 from nag_optax.validation import check_number
 
 
@@ -27,7 +28,7 @@ def acc_sgd(
     advantage: float = 10.0,
     small_constant: float = 0.7,
     *,
-    restart: str | None = None,
+    restart: Restart = None,
     accumulator_dtype: Any = None,
 ) -> optax.GradientTransformationExtraArgs:
     """Accelerated SGD of Kidambi et al., with the defaults of their code.
@@ -37,14 +38,10 @@ def acc_sgd(
       long_step: kappa, ratio of the long step to the short one; positive.
       advantage: xi, statistical advantage; at least 1, and by the authors' advice at most sqrt(long_step).
       small_constant: c0, in (0, 1).
-      restart: as in `nag_optax.accelerate`.
-      accumulator_dtype: as in `nag_optax.accelerate`.
-
-    Raises:
-      TypeError: if a number is none.
-      ValueError: if a concrete number is outside its range, or ``restart`` is unknown.
+      restart, accumulator_dtype: see `nag_optax.accelerate`.
 
     >>> import jax.numpy as jnp
+    >>> from nag_optax import acc_sgd
     >>> tx = acc_sgd(0.1)
     >>> tx.update(jnp.array([1.0]), tx.init(jnp.array([0.0])))[0].round(4)  # the short step, and a little more
     Array([-0.1042], dtype=float32)
@@ -56,8 +53,8 @@ def acc_sgd(
     beta = small_constant**2 * advantage / long_step
     tau = beta / (small_constant + beta)
 
-    def step(step, age, carry):
-        rate = scalar_at(learning_rate, step)
+    def numbers(count, age, carry):
+        rate = scalar_at(learning_rate, count)
         return from_coupling(tau, tau, beta, small_constant * advantage * rate, rate), carry
 
-    return accelerate(Rule(tuple, step), restart=restart, accumulator_dtype=accumulator_dtype)
+    return accelerate(Rule(tuple, numbers), restart=restart, accumulator_dtype=accumulator_dtype)

@@ -19,12 +19,12 @@ from typing import Any
 import jax.numpy as jnp
 import optax
 
-from nag_optax.coefficients import Coefficients, Rule
-from nag_optax.engine import accelerate
-from nag_optax.hyperparameters import Scalar, scalar_at
+from nag_optax.engine.accelerate import accelerate
+from nag_optax.engine.coefficients import Coefficients, Rule
+from nag_optax.engine.superpose import superpose
 from nag_optax.links.root_mean_square import over_root_mean_square
-from nag_optax.links.weight_decay import with_proximal_weight_decay
-from nag_optax.superposition import superpose
+from nag_optax.links.weight_decay import proximally_decayed
+from nag_optax.scalars import Scalar, scalar_at
 from nag_optax.validation import check_number
 
 
@@ -48,35 +48,36 @@ def adan(
       b3: decay of the mean of squares, in [0, 1). That mean is kept in float32 or better.
       eps: added to the root, positive.
       weight_decay: at least 0; params are divided by 1 + learning_rate * weight_decay.
-      mask: which parameters decay, as in `nag_optax.nag`.
-      accumulator_dtype: as in `nag_optax.accelerate`, for both velocities.
+      mask: which parameters decay, see `nag_optax.decayed`.
+      accumulator_dtype: of both velocities, see `nag_optax.accelerate`.
 
-    Raises:
-      TypeError: if a number is none.
-      ValueError: if a concrete number is outside its range.
-
+    >>> import jax.numpy as jnp
+    >>> from nag_optax import adan
     >>> params = jnp.array([1.0])
     >>> tx = adan(0.1, weight_decay=0.5)
     >>> updates, _ = tx.update(jnp.array([2.0]), tx.init(params), params)
     >>> round(float(params[0] + updates[0]), 4)  # (1 - 0.1) / (1 + 0.1 * 0.5)
     0.8571
     """
-    check_number("learning_rate", learning_rate, at_least=0)
     for name, decay in (("b1", b1), ("b2", b2), ("b3", b3)):
         check_number(name, decay, at_least=0, below=1)
     check_number("eps", eps, above=0)
 
-    def mean(step, age, weight):
-        weight = b1 * weight + (1 - b1)  # 1 - b1^{k+1}, the bias correction
-        return Coefficients(b1, 1 - b1, lead=scalar_at(learning_rate, step) / weight, step=0, readout=0), weight
+    def at(rate: Any) -> optax.GradientTransformationExtraArgs:
+        def mean(count, age, weight):
+            weight = b1 * weight + (1 - b1)  # 1 - b1^{k+1}, the bias correction
+            return Coefficients(b1, 1 - b1, lead=scalar_at(rate, count) / weight, step_size=0, readout=0), weight
 
-    def mean_difference(step, age, weight):
-        first, weight = age == 0, b2 * weight + (1 - b2)
-        c = scalar_at(learning_rate, step) * (1 - b2) / weight
-        return Coefficients(jnp.where(first, 0, b2), jnp.where(first, 1, 1 - b2), lead=-c, step=c, readout=0), weight
+        def mean_difference(count, age, weight):
+            first, weight = age == 0, b2 * weight + (1 - b2)
+            c = scalar_at(rate, count) * (1 - b2) / weight
+            decay, gain = jnp.where(first, 0, b2), jnp.where(first, 1, 1 - b2)
+            return Coefficients(decay, gain, lead=-c, step_size=c, readout=0), weight
 
-    velocities = (
-        accelerate(Rule(lambda: 0.0, step), accumulator_dtype=accumulator_dtype) for step in (mean, mean_difference)
-    )
-    method = over_root_mean_square(superpose(*velocities), b3, eps, lookahead=b2)
-    return with_proximal_weight_decay(method, learning_rate, weight_decay, mask)
+        velocities = (
+            accelerate(Rule(lambda: 0.0, numbers), accumulator_dtype=accumulator_dtype)
+            for numbers in (mean, mean_difference)
+        )
+        return over_root_mean_square(superpose(*velocities), b3, eps, lookahead=b2)
+
+    return proximally_decayed(at, learning_rate, weight_decay, mask)

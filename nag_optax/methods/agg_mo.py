@@ -13,9 +13,9 @@ from typing import Any
 
 import optax
 
-from nag_optax.hyperparameters import scalar_at
+from nag_optax.engine.superpose import superpose
 from nag_optax.methods.nag import nag
-from nag_optax.superposition import superpose
+from nag_optax.scalars import scalar_at
 from nag_optax.validation import check_number
 
 
@@ -32,13 +32,10 @@ def agg_mo(
     Args:
       learning_rate: gamma, at least 0.
       momenta: beta^(1), ..., beta^(K), each in [0, 1). The paper's default is 1 - 0.1^i for i = 0, 1, 2.
-      accumulator_dtype: as in `nag_optax.accelerate`.
-
-    Raises:
-      TypeError: if a number is none.
-      ValueError: if there are no momenta, or a concrete number is outside its range.
+      accumulator_dtype: see `nag_optax.accelerate`.
 
     >>> import jax.numpy as jnp
+    >>> from nag_optax import agg_mo
     >>> tx, gradient = agg_mo(0.2, [0.0, 0.9]), jnp.array([1.0])
     >>> updates, state = tx.update(gradient, tx.init(gradient))
     >>> tx.update(gradient, state)[0]  # half of 0.2 times 1, and of 0.2 times 1 + 0.9
@@ -48,7 +45,7 @@ def agg_mo(
         raise ValueError("momenta must hold at least one momentum, got none.")
     check_number("learning_rate", learning_rate, at_least=0)
 
-    def share(step):
-        return scalar_at(learning_rate, step) / len(momenta)
+    def share(count):
+        return scalar_at(learning_rate, count) / len(momenta)
 
     return superpose(*(nag(share, beta, lookahead=0.0, accumulator_dtype=accumulator_dtype) for beta in momenta))

@@ -14,10 +14,11 @@ from typing import Any
 
 import optax
 
-from nag_optax.coefficients import Coefficients, Rule
-from nag_optax.engine import accelerate
-from nag_optax.hyperparameters import Scalar, scalar_at
-from nag_optax.schedules import Momentum, as_sequence
+from nag_optax.engine.accelerate import accelerate
+from nag_optax.engine.coefficients import Coefficients, Rule
+from nag_optax.engine.restart import Restart
+from nag_optax.momenta import Momentum, as_sequence
+from nag_optax.scalars import Scalar, scalar_at
 from nag_optax.validation import check_convexity, check_number
 
 
@@ -26,7 +27,7 @@ def agnes(
     correction: optax.ScalarOrSchedule = 0.1,
     momentum: Momentum = 0.99,
     *,
-    restart: str | None = None,
+    restart: Restart = None,
     accumulator_dtype: Any = None,
 ) -> optax.GradientTransformationExtraArgs:
     """AGNES, with the defaults of the authors' code; `agnes_constants` has those of the theory.
@@ -35,14 +36,10 @@ def agnes(
       learning_rate: alpha, at least 0.
       correction: eta, at least 0.
       momentum: rho, in [0, 1): a number, a schedule or a sequence of the updates since the last restart.
-      restart: as in `nag_optax.accelerate`.
-      accumulator_dtype: as in `nag_optax.accelerate`.
-
-    Raises:
-      TypeError: if a number is none.
-      ValueError: if a concrete number is outside its range, or ``restart`` is unknown.
+      restart, accumulator_dtype: see `nag_optax.accelerate`.
 
     >>> import jax.numpy as jnp
+    >>> from nag_optax import agnes, agnes_constants
     >>> tx = agnes(**agnes_constants(smoothness=1.0, strong_convexity=0.25, noise=3.0))
     >>> tx.update(jnp.array([1.0]), tx.init(jnp.array([0.0])))[0].round(4)  # a tenth, where Nesterov's step is 1.33
     Array([-0.1048], dtype=float32)
@@ -51,12 +48,12 @@ def agnes(
     check_number("correction", correction, at_least=0)
     sequence = as_sequence(momentum)
 
-    def step(step, age, carry):
-        rho, _, carry = sequence.step(age, carry)
-        alpha_next, eta = scalar_at(learning_rate, step + 1), scalar_at(correction, step)
-        return Coefficients(decay=rho, gain=rho, lead=alpha_next, step=eta, readout=alpha_next), carry
+    def numbers(count, age, carry):
+        rho, _, carry = sequence.values(age, carry)
+        alpha_next, eta = scalar_at(learning_rate, count + 1), scalar_at(correction, count)
+        return Coefficients(decay=rho, gain=rho, lead=alpha_next, step_size=eta, readout=alpha_next), carry
 
-    return accelerate(Rule(sequence.init, step), restart=restart, accumulator_dtype=accumulator_dtype)
+    return accelerate(Rule(sequence.init, numbers), restart=restart, accumulator_dtype=accumulator_dtype)
 
 
 def agnes_constants(smoothness: Scalar, strong_convexity: Scalar, noise: Scalar) -> dict[str, Scalar]:
@@ -66,9 +63,6 @@ def agnes_constants(smoothness: Scalar, strong_convexity: Scalar, noise: Scalar)
       smoothness: L, positive.
       strong_convexity: mu, positive and below L.
       noise: sigma, at least 0, with E|g - grad f|^2 <= sigma^2 |grad f|^2.
-
-    Raises:
-      ValueError: if a concrete number is outside its range.
     """
     check_convexity(smoothness, strong_convexity)
     check_number("noise", noise, at_least=0)

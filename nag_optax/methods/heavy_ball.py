@@ -12,9 +12,10 @@ from typing import Any
 
 import optax
 
-from nag_optax.coefficients import Coefficients, Rule
-from nag_optax.engine import accelerate
-from nag_optax.hyperparameters import scalar_at
+from nag_optax.engine.accelerate import accelerate
+from nag_optax.engine.coefficients import Coefficients, Rule
+from nag_optax.engine.restart import Restart
+from nag_optax.scalars import scalar_at
 from nag_optax.validation import check_number
 
 
@@ -22,7 +23,7 @@ def heavy_ball(
     learning_rate: optax.ScalarOrSchedule,
     momentum: optax.ScalarOrSchedule = 0.9,
     *,
-    restart: str | None = None,
+    restart: Restart = None,
     accumulator_dtype: Any = None,
 ) -> optax.GradientTransformationExtraArgs:
     """Polyak's heavy ball; the learning rate of each step stays with it, as in ``nag(lookahead=0, velocity="step")``.
@@ -30,14 +31,10 @@ def heavy_ball(
     Args:
       learning_rate: alpha, at least 0; 4 / (sqrt(L) + sqrt(mu))^2 is optimal on quadratics.
       momentum: beta, in [0, 1); ((sqrt(kappa) - 1) / (sqrt(kappa) + 1))^2 is optimal on quadratics.
-      restart: as in `nag_optax.accelerate`.
-      accumulator_dtype: as in `nag_optax.accelerate`.
-
-    Raises:
-      TypeError: if a number is none.
-      ValueError: if a concrete number is outside its range, or ``restart`` is unknown.
+      restart, accumulator_dtype: see `nag_optax.accelerate`.
 
     >>> import jax.numpy as jnp
+    >>> from nag_optax import heavy_ball
     >>> tx = heavy_ball(0.1, 0.5)
     >>> updates, state = tx.update(jnp.array([1.0]), tx.init(jnp.array([0.0])))
     >>> tx.update(jnp.array([1.0]), state)[0]  # -0.1 - 0.5 * 0.1
@@ -46,8 +43,8 @@ def heavy_ball(
     check_number("learning_rate", learning_rate, at_least=0)
     check_number("momentum", momentum, at_least=0, below=1)
 
-    def step(step, age, carry):
-        beta, alpha = scalar_at(momentum, step), scalar_at(learning_rate, step)
-        return Coefficients(decay=beta, gain=alpha, lead=1, step=0, readout=0), carry
+    def numbers(count, age, carry):
+        beta, alpha = scalar_at(momentum, count), scalar_at(learning_rate, count)
+        return Coefficients(decay=beta, gain=alpha, lead=1, step_size=0, readout=0), carry
 
-    return accelerate(Rule(tuple, step), restart=restart, accumulator_dtype=accumulator_dtype)
+    return accelerate(Rule(tuple, numbers), restart=restart, accumulator_dtype=accumulator_dtype)

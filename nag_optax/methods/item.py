@@ -17,27 +17,24 @@ from typing import Any
 import jax.numpy as jnp
 import optax
 
-from nag_optax.coefficients import Rule, from_coupling
-from nag_optax.engine import accelerate
+from nag_optax.engine.accelerate import accelerate
+from nag_optax.engine.coefficients import Rule, from_coupling
+from nag_optax.engine.restart import Restart
 from nag_optax.validation import check_convexity
 
 
 def item(
-    smoothness: float, strong_convexity: float, *, restart: str | None = None, accumulator_dtype: Any = None
+    smoothness: float, strong_convexity: float, *, restart: Restart = None, accumulator_dtype: Any = None
 ) -> optax.GradientTransformationExtraArgs:
     """The information-theoretic exact method: |z_N - x*|^2 <= |x_0 - x*|^2 / (1 + q A_N), which no method improves.
 
     Args:
       smoothness: L, positive.
       strong_convexity: mu, at least 0 and below L.
-      restart: as in `nag_optax.accelerate`.
-      accumulator_dtype: as in `nag_optax.accelerate`.
+      restart, accumulator_dtype: see `nag_optax.accelerate`.
 
-    Raises:
-      TypeError: if a constant is no number.
-      ValueError: if a concrete constant is outside its range, or ``restart`` is unknown.
-
-    >>> from nag_optax import eval_params
+    >>> import jax.numpy as jnp, optax
+    >>> from nag_optax import eval_params, item
     >>> params = jnp.array([1.0])
     >>> tx = item(smoothness=1.0, strong_convexity=0.5)
     >>> updates, state = tx.update(params, tx.init(params), params)  # one gradient of x^2 / 2
@@ -47,7 +44,7 @@ def item(
     check_convexity(smoothness, strong_convexity, strong_convexity_may_be_zero=True)
     q = strong_convexity / smoothness
 
-    def numbers(inverse, first):
+    def of_inverse(inverse, first):
         """(beta_k, delta_k, 1 / A_{k+1}) of 1 / A_k, which is infinite the first time."""
         root = jnp.sqrt((inverse + 1) * (inverse + q))
         ratio = ((1 + q) + 2 * (inverse + root)) / (1 - q) ** 2  # A_{k+1} / A_k
@@ -55,10 +52,10 @@ def item(
         delta = jnp.where(first, 2 / (1 + q), (inverse + root) / ((1 + q) * inverse + q))
         return beta, delta, jnp.where(first, (1 - q) ** 2 / 4, inverse / ratio)
 
-    def step(step, age, inverse):
-        beta, delta, following = numbers(inverse, age == 0)
-        beta_next, _, _ = numbers(following, False)
+    def numbers(count, age, inverse):
+        beta, delta, following = of_inverse(inverse, age == 0)
+        beta_next, _, _ = of_inverse(following, False)
         c = from_coupling(1 - beta, 1 - beta_next, q * delta, delta / smoothness, 1 / smoothness)
         return c, following
 
-    return accelerate(Rule(lambda: 1.0, step), restart=restart, accumulator_dtype=accumulator_dtype)
+    return accelerate(Rule(lambda: 1.0, numbers), restart=restart, accumulator_dtype=accumulator_dtype)

@@ -13,9 +13,10 @@ from typing import Any
 
 import optax
 
-from nag_optax.coefficients import Rule, from_momentum_and_correction
-from nag_optax.engine import accelerate
-from nag_optax.hyperparameters import scalar_at
+from nag_optax.engine.accelerate import accelerate
+from nag_optax.engine.coefficients import Rule, from_momentum_and_correction
+from nag_optax.engine.restart import Restart
+from nag_optax.scalars import scalar_at
 from nag_optax.validation import check_number
 
 
@@ -24,7 +25,7 @@ def mass(
     alpha: float = 0.05,
     kappa: float = 12.0,
     *,
-    restart: str | None = None,
+    restart: Restart = None,
     accumulator_dtype: Any = None,
 ) -> optax.GradientTransformationExtraArgs:
     """Momentum-added stochastic solver, with the defaults of the authors' code.
@@ -33,15 +34,10 @@ def mass(
       learning_rate: eta_1, at least 0.
       alpha: in (0, 1); 1 / sqrt(kappa kappa_m), kappa the condition number, as commonly stated.
       kappa: kappa_m, at least 1; 1 is Nesterov's method.
-      restart: as in `nag_optax.accelerate`.
-      accumulator_dtype: as in `nag_optax.accelerate`.
-
-    Raises:
-      TypeError: if a number is none.
-      ValueError: if a concrete number is outside its range, or ``restart`` is unknown.
+      restart, accumulator_dtype: see `nag_optax.accelerate`.
 
     >>> import jax.numpy as jnp
-    >>> from nag_optax import nag
+    >>> from nag_optax import mass, nag
     >>> tx, peer, params = mass(0.1, alpha=0.05, kappa=1.0), nag(0.1, 0.95 / 1.05), jnp.array([1.0])
     >>> bool(tx.update(params, tx.init(params))[0] == peer.update(params, peer.init(params))[0])
     True
@@ -52,7 +48,7 @@ def mass(
     gamma = (1 - alpha) / (1 + alpha)
     compensation = (1 - 1 / kappa) / (1 + alpha)  # eta_2 / eta_1
 
-    def step(step, age, carry):
-        return from_momentum_and_correction(gamma, -compensation, scalar_at(learning_rate, step)), carry
+    def numbers(count, age, carry):
+        return from_momentum_and_correction(gamma, -compensation, scalar_at(learning_rate, count)), carry
 
-    return accelerate(Rule(tuple, step), restart=restart, accumulator_dtype=accumulator_dtype)
+    return accelerate(Rule(tuple, numbers), restart=restart, accumulator_dtype=accumulator_dtype)

@@ -16,12 +16,12 @@ from typing import Any
 
 import optax
 
-from nag_optax.coefficients import Coefficients, Rule
-from nag_optax.engine import accelerate
-from nag_optax.hyperparameters import Scalar, scalar_at
+from nag_optax.engine.accelerate import accelerate
+from nag_optax.engine.coefficients import Coefficients, Rule
 from nag_optax.links.root_mean_square import over_root_mean_square
-from nag_optax.links.weight_decay import with_decoupled_weight_decay
-from nag_optax.schedules import dozat
+from nag_optax.links.weight_decay import decayed
+from nag_optax.momenta import dozat
+from nag_optax.scalars import Scalar, scalar_at
 from nag_optax.validation import check_number
 
 
@@ -44,36 +44,33 @@ def nadam(
       b2: decay of the mean of squared gradients, in [0, 1). That mean is kept in float32 or better.
       eps: added to the root, positive.
       momentum_decay: speed of the momentum's warm-up, at least 0; psi in the paper.
-      weight_decay: decoupled weight decay, at least 0, times the learning rate.
-      mask: as in `nag_optax.nag`.
-      accumulator_dtype: as in `nag_optax.accelerate`, for m.
-
-    Raises:
-      TypeError: if a number is none.
-      ValueError: if a concrete number is outside its range.
+      weight_decay, mask: decoupled weight decay, see `nag_optax.decayed`.
+      accumulator_dtype: of m, see `nag_optax.accelerate`.
 
     >>> import jax.numpy as jnp
+    >>> from nag_optax import nadam
     >>> tx = nadam(0.1)
     >>> tx.update(jnp.array([2.0]), tx.init(jnp.array([0.0])))[0].round(4)  # more than the 0.1 of Adam's first step
     Array([-0.1056], dtype=float32)
     """
-    check_number("learning_rate", learning_rate, at_least=0)
     check_number("b2", b2, at_least=0, below=1)
     check_number("eps", eps, above=0)
     momentum = dozat(b1, momentum_decay)
 
-    def step(step, age, product):
-        mu, mu_next, rate = momentum(age + 1), momentum(age + 2), scalar_at(learning_rate, step)
-        product = product * mu
-        c = Coefficients(
-            decay=b1,
-            gain=1 - b1,
-            lead=rate * mu_next / (1 - product * mu_next),
-            step=rate * (1 - mu) / (1 - product),
-            readout=0,
-        )
-        return c, product
+    def at(rate: Any) -> optax.GradientTransformationExtraArgs:
+        def numbers(count, age, product):
+            mu, mu_next, eta = momentum(age + 1), momentum(age + 2), scalar_at(rate, count)
+            product = product * mu
+            c = Coefficients(
+                decay=b1,
+                gain=1 - b1,
+                lead=eta * mu_next / (1 - product * mu_next),
+                step_size=eta * (1 - mu) / (1 - product),
+                readout=0,
+            )
+            return c, product
 
-    direction = accelerate(Rule(lambda: 1.0, step), accumulator_dtype=accumulator_dtype)
-    method = over_root_mean_square(direction, b2, eps)
-    return with_decoupled_weight_decay(method, learning_rate, weight_decay, mask)
+        direction = accelerate(Rule(lambda: 1.0, numbers), accumulator_dtype=accumulator_dtype)
+        return over_root_mean_square(direction, b2, eps)
+
+    return decayed(at, learning_rate, weight_decay, mask)

@@ -23,11 +23,13 @@ from typing import Any
 
 import optax
 
-from nag_optax.coefficients import Coefficients, Rule
-from nag_optax.engine import accelerate, as_direction
-from nag_optax.hyperparameters import scalar_at
-from nag_optax.links.weight_decay import with_decoupled_weight_decay
-from nag_optax.schedules import Momentum, as_sequence
+from nag_optax.engine.accelerate import accelerate
+from nag_optax.engine.coefficients import Coefficients, Rule
+from nag_optax.engine.direction import as_direction
+from nag_optax.engine.restart import Restart
+from nag_optax.links.weight_decay import decayed
+from nag_optax.momenta import Momentum, as_sequence
+from nag_optax.scalars import scalar_at
 from nag_optax.validation import check_choice, check_number
 
 
@@ -37,7 +39,7 @@ def nag(
     *,
     lookahead: optax.ScalarOrSchedule = 1.0,
     velocity: str = "gradient",
-    restart: str | None = None,
+    restart: Restart = None,
     weight_decay: optax.ScalarOrSchedule = 0.0,
     mask: Any | Callable[[Any], Any] | None = None,
     accumulator_dtype: Any = None,
@@ -47,31 +49,28 @@ def nag(
 
     Args:
       learning_rate: at least 0; a number or an Optax schedule of the update, counted from 0.
-      momentum: in [0, 1): a number, an Optax schedule or a sequence from `nag_optax.schedules`. ``momentum(k)`` decays
+      momentum: in [0, 1): a number, an Optax schedule or a sequence from `nag_optax.momenta`. ``momentum(k)`` decays
         the velocity in update k, counted from 0 (from the last restart), and ``momentum(k + 1)`` leads in it.
       lookahead: at least 0; a number or an Optax schedule. 0 is classical momentum, 1 is Nesterov's method.
       velocity: "gradient" accumulates gradients and applies the current learning rate to the sum; "step" accumulates
         steps, each with its own learning rate.
-      restart: None, "gradient", "value" (``update`` then needs ``value=`` or ``value_fn=``) or "speed"; see
+      restart: None, "gradient", "value" (``update`` then needs ``value=`` or ``value_fn=``), "speed", or a test of
         `nag_optax.restart`.
-      weight_decay: decoupled weight decay, at least 0, times the learning rate.
-      mask: which parameters decay, as in ``optax.adamw``: a pytree of booleans or a function of params that returns
-        one.
-      accumulator_dtype: floating dtype of the velocity; each parameter's own by default.
+      weight_decay, mask: decoupled weight decay, see `nag_optax.decayed`.
+      accumulator_dtype: of the velocity, see `nag_optax.accelerate`.
 
     Returns:
       A gradient transformation. Params are the lookahead point; `nag_optax.eval_params` returns the base iterate.
 
     Raises:
-      TypeError: for an argument of the wrong type, or (in ``init``) parameters that are neither floating nor complex.
-      ValueError: for a concrete number outside its range, an unknown ``velocity`` or ``restart``, or (in ``update``) a
-        missing ``value`` or missing params.
+      TypeError: in ``init``, for parameters that are neither floating nor complex.
+      ValueError: in ``update``, for a missing ``value`` or missing params.
 
-    >>> import jax, jax.numpy as jnp
-    >>> from nag_optax import eval_params, schedules
+    >>> import jax, jax.numpy as jnp, optax
+    >>> from nag_optax import eval_params, momenta, nag
     >>> curvature = jnp.array([1.0, 0.01])
     >>> loss = lambda x: 0.5 * jnp.sum(curvature * x**2)
-    >>> tx = nag(learning_rate=1.0, momentum=schedules.nesterov())
+    >>> tx = nag(learning_rate=1.0, momentum=momenta.nesterov())
     >>> params = jnp.array([1.0, 1.0])
     >>> state = tx.init(params)
     >>> for _ in range(20):
@@ -80,16 +79,19 @@ def nag(
     >>> bool(loss(eval_params(state, params)) <= 2 * 2 / (20 + 1) ** 2)  # 2 L |x_0 - x*|^2 / (k + 1)^2
     True
     """
-    rule = nag_rule(learning_rate, momentum, lookahead, velocity)
-    method = accelerate(rule, restart=restart, accumulator_dtype=accumulator_dtype)
-    return with_decoupled_weight_decay(method, learning_rate, weight_decay, mask)
+
+    def at(rate: Any) -> optax.GradientTransformationExtraArgs:
+        rule = nag_rule(rate, momentum, lookahead, velocity)
+        return accelerate(rule, restart=restart, accumulator_dtype=accumulator_dtype)
+
+    return decayed(at, learning_rate, weight_decay, mask)
 
 
 def scale_by_nag(
     momentum: Momentum = 0.9,
     *,
     lookahead: optax.ScalarOrSchedule = 1.0,
-    restart: str | None = None,
+    restart: Restart = None,
     accumulator_dtype: Any = None,
 ) -> optax.GradientTransformationExtraArgs:
     """Nesterov's momentum without a learning rate, for chains that bring their own: ``optax.chain(scale_by_nag(0.9),
@@ -99,16 +101,10 @@ def scale_by_nag(
     ``value_fn=``.
 
     Args:
-      momentum: as in `nag`.
-      lookahead: as in `nag`.
-      restart: as in `nag`.
-      accumulator_dtype: as in `nag`.
-
-    Raises:
-      TypeError: as `nag`.
-      ValueError: as `nag`.
+      momentum, lookahead, restart, accumulator_dtype: as in `nag`.
 
     >>> import jax.numpy as jnp
+    >>> from nag_optax import scale_by_nag
     >>> tx = scale_by_nag(0.9)
     >>> tx.update(jnp.array([1.0]), tx.init(jnp.array([0.0])))[0]  # g + 0.9 m, with m = g
     Array([1.9], dtype=float32)
@@ -127,18 +123,18 @@ def nag_rule(
     check_choice("velocity", velocity, ("gradient", "step"))
     sequence = as_sequence(momentum)
 
-    def step(step, age, carry):
-        eps = scalar_at(learning_rate, step)
-        mu, mu_next, carry = sequence.step(age, carry)
-        nu, nu_next = scalar_at(lookahead, step), scalar_at(lookahead, step + 1)
+    def numbers(count, age, carry):
+        eps = scalar_at(learning_rate, count)
+        mu, mu_next, carry = sequence.values(age, carry)
+        nu, nu_next = scalar_at(lookahead, count), scalar_at(lookahead, count + 1)
         inside, outside = (eps, 1) if velocity == "step" else (1, eps)
         coefficients = Coefficients(
             decay=mu,
             gain=inside,
             lead=outside * (1 - nu + nu_next * mu_next),
-            step=nu * eps,
+            step_size=nu * eps,
             readout=outside * nu_next * mu_next,
         )
         return coefficients, carry
 
-    return Rule(sequence.init, step)
+    return Rule(sequence.init, numbers)

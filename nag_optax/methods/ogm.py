@@ -17,14 +17,15 @@ from typing import Any
 import jax.numpy as jnp
 import optax
 
-from nag_optax.coefficients import Rule, from_coupling
-from nag_optax.engine import accelerate
-from nag_optax.hyperparameters import scalar_at
+from nag_optax.engine.accelerate import accelerate
+from nag_optax.engine.coefficients import Rule, from_coupling
+from nag_optax.engine.restart import Restart
+from nag_optax.scalars import scalar_at
 from nag_optax.validation import check_number
 
 
 def ogm(
-    learning_rate: optax.ScalarOrSchedule, *, restart: str | None = None, accumulator_dtype: Any = None
+    learning_rate: optax.ScalarOrSchedule, *, restart: Restart = None, accumulator_dtype: Any = None
 ) -> optax.GradientTransformationExtraArgs:
     """The optimized gradient method for smooth convex functions.
 
@@ -33,14 +34,10 @@ def ogm(
 
     Args:
       learning_rate: 1 / L; at least 0.
-      restart: as in `nag_optax.accelerate`.
-      accumulator_dtype: as in `nag_optax.accelerate`.
+      restart, accumulator_dtype: see `nag_optax.accelerate`.
 
-    Raises:
-      TypeError: if ``learning_rate`` is no number.
-      ValueError: if ``learning_rate`` is negative, or ``restart`` is unknown.
-
-    >>> from nag_optax import eval_params
+    >>> import jax.numpy as jnp, optax
+    >>> from nag_optax import eval_params, ogm
     >>> params = jnp.array([1.0])
     >>> tx = ogm(1.0)
     >>> updates, state = tx.update(params, tx.init(params), params)  # one gradient of x^2 / 2
@@ -49,10 +46,10 @@ def ogm(
     """
     check_number("learning_rate", learning_rate, at_least=0)
 
-    def step(step, age, theta):
-        rate = scalar_at(learning_rate, step)
+    def numbers(count, age, theta):
+        rate = scalar_at(learning_rate, count)
         theta_next, theta_last = ((1 + jnp.sqrt(1 + c * theta**2)) / 2 for c in (4, 8))
         coefficients = from_coupling(1 / theta, 1 / theta_next, 0, 2 * theta * rate, rate)
         return coefficients.with_output("last_step", 1 / theta_next - 1 / theta_last), theta_next
 
-    return accelerate(Rule(lambda: 1.0, step), restart=restart, accumulator_dtype=accumulator_dtype)
+    return accelerate(Rule(lambda: 1.0, numbers), restart=restart, accumulator_dtype=accumulator_dtype)

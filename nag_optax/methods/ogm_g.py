@@ -15,9 +15,9 @@ import numpy as np
 import optax
 from jax.core import Tracer
 
-from nag_optax.coefficients import Rule, from_coupling
-from nag_optax.engine import accelerate
-from nag_optax.hyperparameters import scalar_at
+from nag_optax.engine.accelerate import accelerate
+from nag_optax.engine.coefficients import Rule, from_coupling
+from nag_optax.scalars import scalar_at
 from nag_optax.validation import check_integer, check_number
 
 
@@ -30,12 +30,13 @@ def ogm_g(
       learning_rate: 1 / L; at least 0.
       horizon: N, the number of updates, at least 1. Further updates are plain gradient steps; called outside of
         ``jax.jit``, they raise.
-      accumulator_dtype: as in `nag_optax.accelerate`.
+      accumulator_dtype: see `nag_optax.accelerate`.
 
     Raises:
-      TypeError: if an argument is no number, or ``horizon`` no integer.
-      ValueError: if ``learning_rate`` is negative, ``horizon`` below 1, or (in an eager ``update``) exceeded.
+      ValueError: in an eager ``update``, after ``horizon`` updates.
 
+    >>> import jax.numpy as jnp, optax
+    >>> from nag_optax import ogm_g
     >>> params = jnp.array([1.0])
     >>> tx = ogm_g(1.0, horizon=1)
     >>> updates, state = tx.update(params, tx.init(params), params)  # one gradient of x^2 / 2
@@ -47,20 +48,20 @@ def ogm_g(
     theta = _thetas(horizon)
     tau = np.concatenate([[1.0], 1 - (theta[2:] / theta[1:-1]) ** 4])  # tau_0, ..., tau_N
     long_step = [(theta[0] + 1) / 2, *theta[1:-2]]
-    numbers = np.stack([tau[:-1], tau[1:], long_step], axis=1)
+    rows = np.stack([tau[:-1], tau[1:], long_step], axis=1)
     beyond = [[1.0, 0.0, 1.0]]  # the plain step, from an empty buffer to an empty buffer
-    table = np.concatenate([numbers, beyond])
+    table = np.concatenate([rows, beyond])
 
-    def step(step, age, carry):
-        if not isinstance(step, Tracer) and int(step) >= horizon:
+    def numbers(count, age, carry):
+        if not isinstance(count, Tracer) and int(count) >= horizon:
             raise ValueError(
-                f"horizon must be at least the number of updates, got {horizon} and update {int(step) + 1}."
+                f"horizon must be at least the number of updates, got {horizon} and update {int(count) + 1}."
             )
-        rate = scalar_at(learning_rate, step)
-        tau_now, tau_next, long = jnp.asarray(table)[jnp.minimum(step, horizon)]
+        rate = scalar_at(learning_rate, count)
+        tau_now, tau_next, long = jnp.asarray(table)[jnp.minimum(count, horizon)]
         return from_coupling(tau_now, tau_next, 0, long * rate, rate), carry
 
-    return accelerate(Rule(tuple, step), accumulator_dtype=accumulator_dtype)
+    return accelerate(Rule(tuple, numbers), accumulator_dtype=accumulator_dtype)
 
 
 def _thetas(horizon: int) -> np.ndarray:

@@ -14,9 +14,10 @@ from typing import Any
 
 import optax
 
-from nag_optax.coefficients import Coefficients, Rule
-from nag_optax.engine import accelerate
-from nag_optax.hyperparameters import scalar_at
+from nag_optax.engine.accelerate import accelerate
+from nag_optax.engine.coefficients import Coefficients, Rule
+from nag_optax.engine.restart import Restart
+from nag_optax.scalars import scalar_at
 from nag_optax.validation import check_number
 
 
@@ -25,7 +26,7 @@ def qhm(
     momentum: optax.ScalarOrSchedule = 0.999,
     nu: optax.ScalarOrSchedule = 0.7,
     *,
-    restart: str | None = None,
+    restart: Restart = None,
     accumulator_dtype: Any = None,
 ) -> optax.GradientTransformationExtraArgs:
     """Quasi-hyperbolic momentum.
@@ -34,14 +35,10 @@ def qhm(
       learning_rate: alpha, at least 0. The momentum is dampened: a rate for ``optax.sgd`` is (1 - momentum) times it.
       momentum: beta, in [0, 1).
       nu: weight of the momentum step: 0 is gradient descent, 1 is dampened momentum; at least 0.
-      restart: as in `nag_optax.accelerate`.
-      accumulator_dtype: as in `nag_optax.accelerate`.
-
-    Raises:
-      TypeError: if a number is none.
-      ValueError: if a concrete number is outside its range, or ``restart`` is unknown.
+      restart, accumulator_dtype: see `nag_optax.accelerate`.
 
     >>> import jax.numpy as jnp
+    >>> from nag_optax import qhm
     >>> tx = qhm(1.0, momentum=0.9, nu=0.7)
     >>> tx.update(jnp.array([1.0]), tx.init(jnp.array([0.0])))[0]  # -(0.3 + 0.7 * 0.1)
     Array([-0.37], dtype=float32)
@@ -50,8 +47,8 @@ def qhm(
     check_number("momentum", momentum, at_least=0, below=1)
     check_number("nu", nu, at_least=0)
 
-    def step(step, age, carry):
-        alpha, beta, weight = (scalar_at(x, step) for x in (learning_rate, momentum, nu))
-        return Coefficients(beta, gain=1 - beta, lead=alpha * weight, step=alpha * (1 - weight), readout=0), carry
+    def numbers(count, age, carry):
+        alpha, beta, weight = (scalar_at(x, count) for x in (learning_rate, momentum, nu))
+        return Coefficients(beta, gain=1 - beta, lead=alpha * weight, step_size=alpha * (1 - weight), readout=0), carry
 
-    return accelerate(Rule(tuple, step), restart=restart, accumulator_dtype=accumulator_dtype)
+    return accelerate(Rule(tuple, numbers), restart=restart, accumulator_dtype=accumulator_dtype)

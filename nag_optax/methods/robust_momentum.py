@@ -13,8 +13,9 @@ from typing import Any
 
 import optax
 
-from nag_optax.coefficients import Rule, from_two_step
-from nag_optax.engine import accelerate
+from nag_optax.engine.accelerate import accelerate
+from nag_optax.engine.coefficients import Rule, from_two_step
+from nag_optax.engine.restart import Restart
 from nag_optax.validation import check_convexity, check_number, is_concrete
 
 
@@ -23,7 +24,7 @@ def robust_momentum(
     strong_convexity: float,
     rho: float,
     *,
-    restart: str | None = None,
+    restart: Restart = None,
     accumulator_dtype: Any = None,
 ) -> optax.GradientTransformationExtraArgs:
     """The robust momentum method; without noise it contracts by rho a step.
@@ -32,16 +33,11 @@ def robust_momentum(
       smoothness: L, positive.
       strong_convexity: mu, positive and below L.
       rho: rate, in [1 - 1 / sqrt(kappa), 1 - 1 / kappa]: the smaller the faster, the larger the more robust.
-      restart: as in `nag_optax.accelerate`.
-      accumulator_dtype: as in `nag_optax.accelerate`.
-
-    Raises:
-      TypeError: if a number is none.
-      ValueError: if a concrete number is outside its range, or ``restart`` is unknown.
+      restart, accumulator_dtype: see `nag_optax.accelerate`.
 
     >>> import jax.numpy as jnp
+    >>> from nag_optax import eval_params, robust_momentum
     >>> tx = robust_momentum(smoothness=1.0, strong_convexity=0.25, rho=0.75)  # gradient descent: z moves by g / L
-    >>> from nag_optax import eval_params
     >>> updates, state = tx.update(jnp.array([1.0]), tx.init(jnp.array([0.0])))
     >>> eval_params(state, updates, output="z")
     Array([-1.], dtype=float32)
@@ -56,8 +52,8 @@ def robust_momentum(
     gamma = rho**3 / ((kappa - 1) * (1 - rho) ** 2 * (1 + rho))
     delta = rho**2 / (1 - rho**2)
 
-    def step(step, age, carry):
+    def numbers(count, age, carry):
         c = from_two_step(beta, alpha, gamma, delta)
         return c._replace(readout=c.lead, outputs={"z": c.readout}), carry
 
-    return accelerate(Rule(tuple, step), restart=restart, accumulator_dtype=accumulator_dtype)
+    return accelerate(Rule(tuple, numbers), restart=restart, accumulator_dtype=accumulator_dtype)

@@ -15,8 +15,9 @@ from typing import Any
 import jax.numpy as jnp
 import optax
 
-from nag_optax.coefficients import Rule, from_coupling
-from nag_optax.engine import accelerate
+from nag_optax.engine.accelerate import accelerate
+from nag_optax.engine.coefficients import Rule, from_coupling
+from nag_optax.engine.restart import Restart
 from nag_optax.validation import check_convexity, check_number
 
 
@@ -25,7 +26,7 @@ def snag(
     strong_convexity: float = 0.0,
     growth: float = 1.0,
     *,
-    restart: str | None = None,
+    restart: Restart = None,
     accumulator_dtype: Any = None,
 ) -> optax.GradientTransformationExtraArgs:
     """Stochastic Nesterov acceleration for interpolating models.
@@ -37,13 +38,10 @@ def snag(
       smoothness: L, positive.
       strong_convexity: mu, below L; 0 chooses the convex scheme, and must then be a Python number.
       growth: rho, at least 1.
-      restart: as in `nag_optax.accelerate`.
-      accumulator_dtype: as in `nag_optax.accelerate`.
+      restart, accumulator_dtype: see `nag_optax.accelerate`.
 
-    Raises:
-      TypeError: if a constant is no number.
-      ValueError: if a concrete constant is outside its range, or ``restart`` is unknown.
-
+    >>> import jax.numpy as jnp
+    >>> from nag_optax import snag
     >>> tx = snag(smoothness=1.0, growth=2.0)
     >>> tx.update(jnp.array([1.0]), tx.init(jnp.array([0.0])))[0].round(4)  # less than half a gradient step
     Array([-0.3455], dtype=float32)
@@ -53,11 +51,11 @@ def snag(
     short = 1 / (growth * smoothness)
     root = (strong_convexity / smoothness) ** 0.5 / growth
 
-    def strongly_convex(step, age, carry):
+    def strongly_convex(count, age, carry):
         tau = root / (1 + root)
         return from_coupling(tau, tau, root, short / (root * growth), short), carry
 
-    def convex(step, age, t):
+    def convex(count, age, t):
         t_next = (1 + jnp.sqrt(1 + 4 * t**2)) / 2
         return from_coupling(1 / t, 1 / t_next, 0, short * t / growth, short), t_next
 

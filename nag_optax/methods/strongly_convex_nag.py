@@ -18,8 +18,9 @@ from typing import Any
 import jax.numpy as jnp
 import optax
 
-from nag_optax.coefficients import Rule, from_coupling
-from nag_optax.engine import accelerate
+from nag_optax.engine.accelerate import accelerate
+from nag_optax.engine.coefficients import Rule, from_coupling
+from nag_optax.engine.restart import Restart
 from nag_optax.validation import check_convexity
 
 
@@ -28,7 +29,7 @@ def strongly_convex_nag(
     strong_convexity: float,
     *,
     stationary: bool = False,
-    restart: str | None = None,
+    restart: Restart = None,
     accumulator_dtype: Any = None,
 ) -> optax.GradientTransformationExtraArgs:
     """Nesterov's method for a known condition number: f(x_N) - f* <= L R^2 / (2 A_N).
@@ -38,13 +39,10 @@ def strongly_convex_nag(
       strong_convexity: mu, positive and below L; 0 is allowed unless stationary.
       stationary: the constant scheme instead, f(x_N) - f* <= (1 - sqrt(q))^N (f(x_0) - f* + mu R^2 / 2). With mu = L /
         100 and only R known, its exact worst case after 20 gradients is 15 times larger.
-      restart: as in `nag_optax.accelerate`.
-      accumulator_dtype: as in `nag_optax.accelerate`.
+      restart, accumulator_dtype: see `nag_optax.accelerate`.
 
-    Raises:
-      TypeError: if a constant is no number.
-      ValueError: if a concrete constant is outside its range, or ``restart`` is unknown.
-
+    >>> import jax.numpy as jnp
+    >>> from nag_optax import strongly_convex_nag
     >>> tx = strongly_convex_nag(smoothness=1.0, strong_convexity=0.25)
     >>> tx.update(jnp.array([1.0]), tx.init(jnp.array([0.0])))[0]  # the first step is a gradient step
     Array([-1.], dtype=float32)
@@ -52,21 +50,21 @@ def strongly_convex_nag(
     check_convexity(smoothness, strong_convexity, strong_convexity_may_be_zero=not stationary)
     q = strong_convexity / smoothness
 
-    def constant(step, age, carry):
+    def constant(count, age, carry):
         tau = q**0.5 / (1 + q**0.5)
         return from_coupling(tau, tau, q**0.5, q**-0.5 / smoothness, 1 / smoothness), carry
 
-    def numbers(inverse, first):
+    def of_inverse(inverse, first):
         """(tau_k, delta_k, 1 / A_{k+1}) of 1 / A_k, which is infinite the first time."""
         ratio = (2 + inverse + jnp.sqrt(4 * inverse + 4 * q + inverse**2)) / (2 * (1 - q))  # A_{k+1} / A_k
         tau = jnp.where(first, 1, (ratio - 1) * (inverse + q) / (ratio * inverse + 2 * q * ratio - q))
         delta = jnp.where(first, 1, (ratio - 1) / (inverse + q * ratio))
         return tau, delta, jnp.where(first, 1 - q, inverse / ratio)
 
-    def step(step, age, inverse):
-        tau, delta, following = numbers(inverse, age == 0)
-        tau_next, _, _ = numbers(following, False)
+    def numbers(count, age, inverse):
+        tau, delta, following = of_inverse(inverse, age == 0)
+        tau_next, _, _ = of_inverse(following, False)
         return from_coupling(tau, tau_next, q * delta, delta / smoothness, 1 / smoothness), following
 
-    rule = Rule(tuple, constant) if stationary else Rule(lambda: 1.0, step)
+    rule = Rule(tuple, constant) if stationary else Rule(lambda: 1.0, numbers)
     return accelerate(rule, restart=restart, accumulator_dtype=accumulator_dtype)

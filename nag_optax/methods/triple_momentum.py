@@ -14,13 +14,14 @@ from typing import Any
 
 import optax
 
-from nag_optax.coefficients import Rule, from_coupling
-from nag_optax.engine import accelerate
+from nag_optax.engine.accelerate import accelerate
+from nag_optax.engine.coefficients import Rule, from_coupling
+from nag_optax.engine.restart import Restart
 from nag_optax.validation import check_convexity
 
 
 def triple_momentum(
-    smoothness: float, strong_convexity: float, *, restart: str | None = None, accumulator_dtype: Any = None
+    smoothness: float, strong_convexity: float, *, restart: Restart = None, accumulator_dtype: Any = None
 ) -> optax.GradientTransformationExtraArgs:
     """The triple momentum method: |z_N - x*|^2 <= kappa (1 - sqrt(mu / L))^{2N} |x_0 - x*|^2, exact.
 
@@ -29,15 +30,10 @@ def triple_momentum(
     Args:
       smoothness: L, positive.
       strong_convexity: mu, positive and below L.
-      restart: as in `nag_optax.accelerate`.
-      accumulator_dtype: as in `nag_optax.accelerate`.
+      restart, accumulator_dtype: see `nag_optax.accelerate`.
 
-    Raises:
-      TypeError: if a constant is no number.
-      ValueError: if a concrete constant is not positive, mu exceeds L, or ``restart`` is unknown.
-
-    >>> import jax.numpy as jnp
-    >>> from nag_optax import eval_params
+    >>> import jax.numpy as jnp, optax
+    >>> from nag_optax import eval_params, triple_momentum
     >>> params = jnp.array([1.0])
     >>> tx = triple_momentum(smoothness=1.0, strong_convexity=0.25)
     >>> updates, state = tx.update(params, tx.init(params), params)  # one gradient of x^2 / 2
@@ -48,7 +44,7 @@ def triple_momentum(
     root = (strong_convexity / smoothness) ** 0.5
     tau, long_step = 2 * root / (1 + root), 1 / (smoothness * root)
 
-    def step(step, age, carry):
+    def numbers(count, age, carry):
         return from_coupling(tau, tau, root, long_step, 1 / smoothness), carry
 
-    return accelerate(Rule(tuple, step), restart=restart, accumulator_dtype=accumulator_dtype)
+    return accelerate(Rule(tuple, numbers), restart=restart, accumulator_dtype=accumulator_dtype)

@@ -1,11 +1,11 @@
 """Proximal operators: the other half of a composite problem f + g.
 
-``prox(params, step)`` is the point that minimises ``g(x) + |x - params|^2 / (2 step)``. The functions here make such
-operators, over pytrees: the penalties and constraints that statistics and signal processing use, and a small calculus
-to combine them. Each docstring gives g, and so what the operator is the argmin of. Strengths may be traced: under
-``jax.jit``, ``jax.vmap`` and ``jax.grad`` they are ordinary arguments.
+``prox(params, step_size)`` is the point that minimises ``g(x) + |x - params|^2 / (2 step_size)``. The functions here
+make such operators, over pytrees: the penalties and constraints that statistics and signal processing use, and a small
+calculus to combine them. Each docstring gives g, and so what the operator is the argmin of. Strengths may be traced:
+under ``jax.jit``, ``jax.vmap`` and ``jax.grad`` they are ordinary arguments.
 
-Where Optax has the projection, it is Optax's. A function ``(params, step) -> params`` of your own serves as well.
+Where Optax has the projection, it is Optax's. A function ``(params, step_size) -> params`` of your own serves as well.
 """
 
 from nag_optax.prox.calculus import conjugate, masked, scaled, sum_over_leaves, translated

@@ -6,28 +6,30 @@ from typing import Any
 import jax
 import optax
 
-from nag_optax.hyperparameters import Scalar
 from nag_optax.prox.operator import Prox, zero
+from nag_optax.scalars import Scalar
 
 
 def scaled(prox: Prox, factor: Scalar) -> Prox:
     """The operator of factor * g, factor positive; it may be traced.
 
     >>> import jax.numpy as jnp
-    >>> from nag_optax.prox import l1
-    >>> scaled(l1(1.0), 0.5)(jnp.array([2.0]), step=1.0)
+    >>> from nag_optax.prox import l1, scaled
+    >>> scaled(l1(1.0), 0.5)(jnp.array([2.0]), step_size=1.0)
     Array([1.5], dtype=float32)
     """
     value = prox.value
-    return Prox(lambda params, step: prox(params, step * factor), value and (lambda params: factor * value(params)))
+    return Prox(
+        lambda params, step_size: prox(params, step_size * factor), value and (lambda params: factor * value(params))
+    )
 
 
 def translated(prox: Prox, center: Any) -> Prox:
     """The operator of g(x - center): a penalty or constraint around another point, a pytree like params.
 
     >>> import jax.numpy as jnp
-    >>> from nag_optax.prox import l1
-    >>> translated(l1(1.0), jnp.array([5.0]))(jnp.array([2.0]), step=1.0)
+    >>> from nag_optax.prox import l1, translated
+    >>> translated(l1(1.0), jnp.array([5.0]))(jnp.array([2.0]), step_size=1.0)
     Array([3.], dtype=float32)
     """
     value = prox.value
@@ -35,8 +37,8 @@ def translated(prox: Prox, center: Any) -> Prox:
     def from_center(params):
         return jax.tree.map(lambda x, c: (x - c).astype(x.dtype), params, center)
 
-    def apply(params, step):
-        moved = prox(from_center(params), step)
+    def apply(params, step_size):
+        moved = prox(from_center(params), step_size)
         return jax.tree.map(lambda x, m, c: (m + c).astype(x.dtype), params, moved, center)
 
     return Prox(apply, value and (lambda params: value(from_center(params))))
@@ -46,14 +48,14 @@ def conjugate(prox: Prox) -> Prox:
     """The operator of the convex conjugate g*, by Moreau's identity: prox_{s g*}(v) = v - s prox_{g / s}(v / s).
 
     >>> import jax.numpy as jnp
-    >>> from nag_optax.prox import l1
-    >>> conjugate(l1(1.0))(jnp.array([2.0, 0.5]), step=1.0)  # the unit box
+    >>> from nag_optax.prox import conjugate, l1
+    >>> conjugate(l1(1.0))(jnp.array([2.0, 0.5]), step_size=1.0)  # the unit box
     Array([1. , 0.5], dtype=float32)
     """
 
-    def apply(params, step):
-        inner = prox(jax.tree.map(lambda v: (v / step).astype(v.dtype), params), 1 / step)
-        return jax.tree.map(lambda v, i: (v - step * i).astype(v.dtype), params, inner)
+    def apply(params, step_size):
+        inner = prox(jax.tree.map(lambda v: (v / step_size).astype(v.dtype), params), 1 / step_size)
+        return jax.tree.map(lambda v, i: (v - step_size * i).astype(v.dtype), params, inner)
 
     return Prox(apply)
 
@@ -62,14 +64,14 @@ def sum_over_leaves(prox: Prox) -> Prox:
     """The operator of the sum of g over the leaves of params, each on its own.
 
     >>> import jax.numpy as jnp
-    >>> from nag_optax.prox import simplex
+    >>> from nag_optax.prox import simplex, sum_over_leaves
     >>> sum_over_leaves(simplex())({"a": jnp.array([2.0, 1.0]), "b": jnp.array([0.5])})
     {'a': Array([1., 0.], dtype=float32), 'b': Array([1.], dtype=float32)}
     """
     value = prox.value
 
-    def apply(params, step):
-        return jax.tree.map(lambda x: prox(x, step), params)
+    def apply(params, step_size):
+        return jax.tree.map(lambda x: prox(x, step_size), params)
 
     return Prox(apply, value and (lambda params: sum(map(value, jax.tree.leaves(params)), zero(params))))
 
@@ -83,7 +85,7 @@ def masked(prox: Prox, mask: Any | Callable[[Any], Any]) -> Prox:
         ``prox`` acts.
 
     >>> import jax.numpy as jnp
-    >>> from nag_optax.prox import l1
+    >>> from nag_optax.prox import l1, masked
     >>> masked(l1(1.0), {"w": True, "b": False})({"w": jnp.array([3.0]), "b": jnp.array([3.0])})
     {'b': Array([3.], dtype=float32), 'w': Array([2.], dtype=float32)}
     """
@@ -96,8 +98,8 @@ def masked(prox: Prox, mask: Any | Callable[[Any], Any]) -> Prox:
     def kept(params):
         return for_each(params, lambda keep, x: x if keep else optax.MaskedNode())
 
-    def apply(params, step):
-        moved = iter(jax.tree.leaves(prox(kept(params), step)))
+    def apply(params, step_size):
+        moved = iter(jax.tree.leaves(prox(kept(params), step_size)))
         return for_each(params, lambda keep, x: next(moved) if keep else x)
 
     return Prox(apply, value and (lambda params: value(kept(params))))

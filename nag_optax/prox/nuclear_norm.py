@@ -25,7 +25,9 @@ def nuclear_norm(strength: Any = 1.0) -> Prox:
     Raises:
       ValueError: when applied to a leaf of fewer than two dimensions; `nag_optax.prox.masked` leaves it out.
 
-    >>> nuclear_norm(1.0)(jnp.diag(jnp.array([3.0, 0.5])), step=1.0).round(6)
+    >>> import jax.numpy as jnp
+    >>> from nag_optax.prox import nuclear_norm
+    >>> nuclear_norm(1.0)(jnp.diag(jnp.array([3.0, 0.5])), step_size=1.0).round(6)
     Array([[2., 0.],
            [0., 0.]], dtype=float32)
     """
@@ -36,7 +38,9 @@ def nuclear_norm(strength: Any = 1.0) -> Prox:
         return x
 
     return per_leaf(
-        lambda x, step, s: _shrink_singular_values(matrix(x), jnp.asarray(step * s, jnp.finfo(x.dtype).dtype)),
+        lambda x, step_size, s: _shrink_singular_values(
+            matrix(x), jnp.asarray(step_size * s, jnp.finfo(x.dtype).dtype)
+        ),
         lambda x, s: jnp.sum(s * jnp.linalg.svd(matrix(x), compute_uv=False)),
         strength,
     )

@@ -11,38 +11,46 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from nag_optax.hyperparameters import Scalar
 from nag_optax.prox.constraints import from_projection
 from nag_optax.prox.operator import Prox, per_leaf
+from nag_optax.scalars import Scalar
 from nag_optax.trees import squared_norm
 
 
 def l1(strength: Any = 1.0) -> Prox:
     """g(x) = sum of strength |x_i|: soft thresholding, sparse solutions (LASSO).
 
-    >>> l1(0.5)(jnp.array([2.0, -0.3, -1.0]), step=1.0)
+    >>> import jax.numpy as jnp
+    >>> from nag_optax.prox import l1
+    >>> l1(0.5)(jnp.array([2.0, -0.3, -1.0]), step_size=1.0)
     Array([ 1.5,  0. , -0.5], dtype=float32)
     """
-    return per_leaf(lambda x, step, s: _shrink(x, step * s), lambda x, s: jnp.sum(s * jnp.abs(x)), strength)
+    return per_leaf(lambda x, step_size, s: _shrink(x, step_size * s), lambda x, s: jnp.sum(s * jnp.abs(x)), strength)
 
 
 def l2_squared(strength: Any = 1.0) -> Prox:
     """g(x) = sum of strength x_i^2 / 2: ridge, shrinks all coordinates alike.
 
-    >>> l2_squared(1.0)(jnp.array([2.0, -1.0]), step=1.0)
+    >>> import jax.numpy as jnp
+    >>> from nag_optax.prox import l2_squared
+    >>> l2_squared(1.0)(jnp.array([2.0, -1.0]), step_size=1.0)
     Array([ 1. , -0.5], dtype=float32)
     """
-    return per_leaf(lambda x, step, s: x / (1 + step * s), lambda x, s: jnp.sum(s * jnp.abs(x) ** 2) / 2, strength)
+    return per_leaf(
+        lambda x, step_size, s: x / (1 + step_size * s), lambda x, s: jnp.sum(s * jnp.abs(x) ** 2) / 2, strength
+    )
 
 
 def elastic_net(l1_strength: Any = 1.0, l2_strength: Any = 1.0) -> Prox:
     """g(x) = sum of l1_strength |x_i| + l2_strength x_i^2 / 2.
 
-    >>> elastic_net(0.5, 1.0)(jnp.array([2.0, -0.3]), step=1.0)
+    >>> import jax.numpy as jnp
+    >>> from nag_optax.prox import elastic_net
+    >>> elastic_net(0.5, 1.0)(jnp.array([2.0, -0.3]), step_size=1.0)
     Array([0.75, 0.  ], dtype=float32)
     """
     return per_leaf(
-        lambda x, step, a, b: _shrink(x, step * a) / (1 + step * b),
+        lambda x, step_size, a, b: _shrink(x, step_size * a) / (1 + step_size * b),
         lambda x, a, b: jnp.sum(a * jnp.abs(x) + b * jnp.abs(x) ** 2 / 2),
         l1_strength,
         l2_strength,
@@ -52,22 +60,26 @@ def elastic_net(l1_strength: Any = 1.0, l2_strength: Any = 1.0) -> Prox:
 def non_negative_l1(strength: Any = 1.0) -> Prox:
     """g(x) = sum of strength x_i for x >= 0, infinite elsewhere: a sparse and non-negative solution.
 
-    >>> non_negative_l1(0.5)(jnp.array([2.0, -0.3, 0.4]), step=1.0)
+    >>> import jax.numpy as jnp
+    >>> from nag_optax.prox import non_negative_l1
+    >>> non_negative_l1(0.5)(jnp.array([2.0, -0.3, 0.4]), step_size=1.0)
     Array([1.5, 0. , 0. ], dtype=float32)
     """
-    return per_leaf(lambda x, step, s: jnp.maximum(x - step * s, 0), lambda x, s: jnp.sum(s * x), strength)
+    return per_leaf(lambda x, step_size, s: jnp.maximum(x - step_size * s, 0), lambda x, s: jnp.sum(s * x), strength)
 
 
 def huber(strength: Any = 1.0, delta: Any = 1.0) -> Prox:
     """g(x) = sum of strength h(x_i), h(x) = x^2 / 2 up to |x| = delta and delta |x| - delta^2 / 2 beyond.
 
-    >>> huber(1.0, delta=1.0)(jnp.array([1.0, 5.0]), step=1.0)
+    >>> import jax.numpy as jnp
+    >>> from nag_optax.prox import huber
+    >>> huber(1.0, delta=1.0)(jnp.array([1.0, 5.0]), step_size=1.0)
     Array([0.5, 4. ], dtype=float32)
     """
 
-    def prox(x, step, s, d):
-        inside = x / (1 + step * s)
-        return jnp.where(jnp.abs(inside) <= d, inside, _shrink(x, step * s * d))
+    def prox(x, step_size, s, d):
+        inside = x / (1 + step_size * s)
+        return jnp.where(jnp.abs(inside) <= d, inside, _shrink(x, step_size * s * d))
 
     def value(x, s, d):
         inside = jnp.minimum(jnp.abs(x), d)
@@ -80,7 +92,9 @@ def group_lasso(strength: Any = 1.0, axis: int | tuple[int, ...] = -1) -> Prox:
     """g(x) = sum of strength |x_group|_2 over groups, which are the slices along ``axis`` of each leaf: whole groups
     vanish. A pytree of strengths must broadcast with that axis kept at size 1. A scalar leaf is a group of its own.
 
-    >>> group_lasso(1.0)(jnp.array([[3.0, 4.0], [0.3, 0.4]]), step=1.0)
+    >>> import jax.numpy as jnp
+    >>> from nag_optax.prox import group_lasso
+    >>> group_lasso(1.0)(jnp.array([[3.0, 4.0], [0.3, 0.4]]), step_size=1.0)
     Array([[2.4, 3.2],
            [0. , 0. ]], dtype=float32)
     """
@@ -89,23 +103,25 @@ def group_lasso(strength: Any = 1.0, axis: int | tuple[int, ...] = -1) -> Prox:
         return _safe_norm(x, axis if x.ndim else None)
 
     return per_leaf(
-        lambda x, step, s: _shrink_by_norm(x, norm(x), step * s), lambda x, s: jnp.sum(s * norm(x)), strength
+        lambda x, step_size, s: _shrink_by_norm(x, norm(x), step_size * s), lambda x, s: jnp.sum(s * norm(x)), strength
     )
 
 
 def l2_norm(strength: Scalar = 1.0) -> Prox:
     """g(x) = strength |x|_2, of all leaves together: one group. ``sum_over_leaves(l2_norm(s))`` makes each leaf one.
 
-    >>> l2_norm(1.0)({"a": jnp.array([3.0]), "b": jnp.array([4.0])}, step=2.5)
+    >>> import jax.numpy as jnp
+    >>> from nag_optax.prox import l2_norm
+    >>> l2_norm(1.0)({"a": jnp.array([3.0]), "b": jnp.array([4.0])}, step_size=2.5)
     {'a': Array([1.5], dtype=float32), 'b': Array([2.], dtype=float32)}
     """
 
     def norm(params):
         return _safe_root(squared_norm(params))
 
-    def apply(params, step):
+    def apply(params, step_size):
         length = norm(params)
-        return jax.tree.map(lambda x: _shrink_by_norm(x, length, step * strength).astype(x.dtype), params)
+        return jax.tree.map(lambda x: _shrink_by_norm(x, length, step_size * strength).astype(x.dtype), params)
 
     return Prox(apply, lambda params: strength * norm(params))
 
@@ -113,12 +129,14 @@ def l2_norm(strength: Scalar = 1.0) -> Prox:
 def linf_norm(strength: Scalar = 1.0) -> Prox:
     """g(x) = strength max |x_i|, of all leaves together: the largest coordinates are cut to one height.
 
-    >>> linf_norm(1.0)(jnp.array([3.0, 1.0, 2.5]), step=1.5).round(4)
+    >>> import jax.numpy as jnp
+    >>> from nag_optax.prox import linf_norm
+    >>> linf_norm(1.0)(jnp.array([3.0, 1.0, 2.5]), step_size=1.5).round(4)
     Array([2., 1., 2.], dtype=float32)
     """
 
-    def apply(params, step):
-        radius = jnp.asarray(step * strength, jnp.result_type(float))
+    def apply(params, step_size):
+        radius = jnp.asarray(step_size * strength, jnp.result_type(float))
         ball = from_projection(optax.projections.projection_l1_ball, radius)
         return jax.tree.map(lambda x, b: (x - b).astype(x.dtype), params, ball(params))
 

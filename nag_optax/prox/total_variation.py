@@ -21,7 +21,9 @@ def total_variation_1d(strength: Any = 1.0) -> Prox:
     Raises:
       ValueError: when applied to a scalar leaf; `nag_optax.prox.masked` leaves it out.
 
-    >>> total_variation_1d(1.0)(jnp.array([0.0, 0.2, 5.0, 5.4]), step=1.0)
+    >>> import jax.numpy as jnp
+    >>> from nag_optax.prox import total_variation_1d
+    >>> total_variation_1d(1.0)(jnp.array([0.0, 0.2, 5.0, 5.4]), step_size=1.0)
     Array([0.6, 0.6, 4.7, 4.7], dtype=float32)
     """
 
@@ -30,8 +32,8 @@ def total_variation_1d(strength: Any = 1.0) -> Prox:
             raise ValueError("total_variation_1d needs signals, got a scalar: mask the leaf out.")
         return x
 
-    def prox(x, step, s):
-        threshold = jnp.broadcast_to(jnp.asarray(step * s, x.dtype), x.shape[:-1])
+    def prox(x, step_size, s):
+        threshold = jnp.broadcast_to(jnp.asarray(step_size * s, x.dtype), x.shape[:-1])
         denoise = _denoise
         for _ in range(signal(x).ndim - 1):
             denoise = jax.vmap(denoise)

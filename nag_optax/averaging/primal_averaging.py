@@ -1,0 +1,77 @@
+"""Primal averaging: Nesterov acceleration of any optimizer.
+
+Three sequences, of which an inner optimizer moves one ::
+
+    y_k     = (1 - b) z_k + b x_k                       params, where the gradient is taken
+    z_{k+1} = z_k + inner(gradient at y_k)              output "z"
+    x_{k+1} = mu_{k+1} x_k + (1 - mu_{k+1}) z_{k+1}     base iterate
+
+with the interpolation b in [0, 1]. It is one buffer and five numbers, as everything here: eliminating x and z, with u
+the inner updates ::
+
+    m      <- mu_k m + u
+    params <- params + (1 - mu_{k+1}) b m + (1 - b) u
+    base iterate = params - (1 - b) mu_{k+1} m
+
+So the inner updates take the part of the gradient, and with plain gradient descent inside and mu = b this is Nesterov's
+method with learning rate (1 - mu) times the inner one. The weights are computed in float32 or better whatever the dtype
+of the parameters: an average over many steps needs more digits than bfloat16 has.
+"""
+
+from typing import Any
+
+import optax
+
+from nag_optax.engine.accelerate import accelerate
+from nag_optax.engine.coefficients import Coefficients, Rule
+from nag_optax.momenta import Momentum, as_sequence
+from nag_optax.validation import check_number, check_transformation
+
+
+def primal_averaging(
+    inner: optax.GradientTransformation,
+    momentum: Momentum,
+    interpolation: float,
+    *,
+    accumulator_dtype: Any = None,
+) -> optax.GradientTransformationExtraArgs:
+    """Nesterov acceleration of any optimizer by averaging its iterates; one buffer beside its own.
+
+    Args:
+      inner: the optimizer to accelerate, with its own learning rate. Its momentum, if any, should be off
+        (``optax.adamw(..., b1=0)``): the averages replace it.
+      momentum: mu_k in [0, 1), what the average x keeps: a number, an Optax schedule or a sequence of
+        `nag_optax.momenta`. ``momentum(k + 1)`` averages in update k, counted from 0.
+      interpolation: b in [0, 1]: 0 takes gradients at z (Polyak's averaging), 1 at x (primal averaging).
+      accumulator_dtype: see `nag_optax.accelerate`; float32 for bfloat16 params.
+
+    Returns:
+      A gradient transformation. Params are y; `nag_optax.eval_params` returns x, and z with ``output="z"``.
+
+    >>> import jax.numpy as jnp, optax
+    >>> from nag_optax import nag, primal_averaging
+    >>> ours, nesterov = primal_averaging(optax.sgd(1.0), 0.9, 0.9), nag(0.1, 0.9)
+    >>> gradient = params = jnp.ones(())
+    >>> for tx in (ours, nesterov):
+    ...     tx.update(gradient, tx.init(params), params)[0].round(6)
+    Array(-0.19, dtype=float32)
+    Array(-0.19, dtype=float32)
+    """
+    check_transformation("inner", inner)
+    check_number("interpolation", interpolation, at_least=0, at_most=1)
+    sequence = as_sequence(momentum)
+
+    def numbers(count, age, carry):
+        mu, mu_next, carry = sequence.values(age, carry)
+        coefficients = Coefficients(
+            decay=mu,
+            gain=1,
+            lead=-(1 - mu_next) * interpolation,
+            step_size=interpolation - 1,
+            readout=(interpolation - 1) * mu_next,
+            outputs={"z": interpolation * mu_next},
+        )
+        return coefficients, carry
+
+    average = accelerate(Rule(sequence.init, numbers), accumulator_dtype=accumulator_dtype)
+    return optax.with_extra_args_support(optax.chain(inner, average))

@@ -1,1 +1,0 @@
-"""Composite problems: f smooth, g with a proximal operator."""

@@ -1,0 +1,1 @@
+"""The engine: five numbers a step, and the only code that touches the buffer."""

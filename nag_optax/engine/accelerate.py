@@ -1,0 +1,186 @@
+"""The engine: the only code that touches the buffer.
+
+    m      <-  decay * m + gain * g
+    params <-  params - lead * m - step_size * g
+    base iterate  =  params + readout * m
+
+`accelerate` turns a `Rule`, which yields these five numbers, into an ``optax.GradientTransformation``. Restart,
+accumulator dtypes, checkpoints, sharding and evaluation are therefore solved here, once, for every method.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from nag_optax import trees
+from nag_optax.engine.coefficients import Coefficients, Rule
+from nag_optax.engine.plain_step import judged
+from nag_optax.engine.restart import Restart, as_test
+from nag_optax.engine.storage.buffer import load, make_buffer
+from nag_optax.readings import Question, Readings, ahead
+from nag_optax.scalars import Scalar, counter, hyperparameter_dtype, increment
+from nag_optax.validation import leaf_name
+
+
+class AccelerateState(NamedTuple):
+    """State of an accelerated method. Shapes, dtypes, structure and sharding are those of ``init`` for ever, and so are
+    the names of the fields.
+
+    Attributes:
+      step: updates so far, int32; drives a learning-rate schedule.
+      age: updates since the last restart, int32; drives a momentum sequence.
+      carry: scalars of the rule's recursion, ``()`` if it has none.
+      momentum: the buffer m, a pytree like params; with an ``accumulator_dtype`` of one byte, m in units of its scales.
+      scales: of the buffer's blocks, a pytree like params; ``()`` where it has none.
+      readout: the base iterate is ``params + readout * momentum``.
+      outputs: readouts of the method's other published points, by name.
+      reference: the scalar that the restart test compares with; unused without restart.
+    """
+
+    step: Array
+    age: Array
+    carry: Any
+    momentum: Any
+    scales: Any
+    readout: Array
+    outputs: dict[str, Array]
+    reference: Array
+
+    def readings(self, question: Question) -> Readings:
+        """Returns params plus the readout that is asked for times the buffer."""
+        readout = question.readout({"base": self.readout, **self.outputs})
+        return ahead(load(self.momentum, self.scales), readout)
+
+
+def accelerate(
+    rule: Rule, *, restart: Restart = None, accumulator_dtype: Any = None
+) -> optax.GradientTransformationExtraArgs:
+    """A method in five numbers a step as a gradient transformation.
+
+    Args:
+      rule: the method.
+      restart: None, "gradient", "value" (``update`` then needs ``value=`` or ``value_fn=``), "speed", or a
+        `RestartTest`; see `nag_optax.restart`. The tests sum over all leaves that this transformation sees.
+      accumulator_dtype: dtype of the buffer, a floating dtype or ``jnp.int8``; each parameter's own by default. Of one
+        byte, blocks of at least 128 entries share a scale, and leaves of fewer than 256 entries stay in float32; see
+        `nag_optax.engine.storage.buffer`. Complex parameters keep a complex buffer of that precision, complex64 at
+        least.
+
+    Returns:
+      A transformation whose updates have the dtype of params (of the gradients where no params are given). Scalars are
+      computed in float32, in float64 if a parameter is float64 or complex128. NaN and infinite gradients pass through:
+      wrap it in ``optax.apply_if_finite`` to skip them.
+
+    Raises:
+      TypeError: if ``rule`` is no `Rule`, ``accumulator_dtype`` is neither floating nor int8, or (in ``init``) a
+        parameter is neither floating nor complex.
+      ValueError: if ``restart`` is unknown.
+
+    The heavy ball, from scratch:
+
+    >>> import jax.numpy as jnp
+    >>> from nag_optax import Coefficients, Rule, accelerate
+    >>> def numbers(count, age, carry):
+    ...     return Coefficients(decay=0.9, gain=1, lead=0.1, step_size=0, readout=0), carry
+    >>> heavy_ball = accelerate(Rule(tuple, numbers))
+    >>> state = heavy_ball.init(jnp.array([1.0]))
+    >>> heavy_ball.update(jnp.array([2.0]), state)[0]
+    Array([-0.2], dtype=float32)
+    """
+    if not isinstance(rule, Rule):
+        raise TypeError(f"rule must be a nag_optax.Rule, got {type(rule).__name__}.")
+    test = as_test(restart)
+    buffer = make_buffer(accumulator_dtype)
+
+    def init(params: Any) -> AccelerateState:
+        _check_inexact(params)
+        dtype = hyperparameter_dtype(params)
+        carry = _as_scalars(rule.init(), dtype)
+        zero = counter(jnp.zeros((), jnp.int32), dtype)
+        coefficients, _ = jax.eval_shape(rule.numbers, zero, zero, carry)
+        _check_scalars(coefficients)
+        momentum, scales = buffer.init(params)
+        return AccelerateState(
+            step=jnp.zeros((), jnp.int32),
+            age=jnp.zeros((), jnp.int32),
+            carry=carry,
+            momentum=momentum,
+            scales=scales,
+            readout=jnp.zeros((), dtype),
+            outputs={name: jnp.zeros((), dtype) for name in coefficients.outputs},
+            reference=jnp.asarray(test.reference if test else 0, dtype),
+        )
+
+    def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, AccelerateState]:
+        gradients, stored = updates, state.momentum
+        state = state._replace(momentum=load(stored, state.scales))
+        dtype = state.readout.dtype
+        coefficients, carry = rule.numbers(counter(state.step, dtype), counter(state.age, dtype), state.carry)
+        coefficients, carry = _as_scalars(coefficients, dtype, keep_units=True), _as_scalars(carry, dtype)
+        age, reference = increment(state.age), state.reference
+
+        if test:
+            coefficients, (restarts, reference) = judged(test, coefficients, state, gradients, params, extra)
+            age = jnp.where(restarts, 0, age)
+            carry = trees.where(restarts, _as_scalars(rule.init(), dtype), carry)
+
+        decay, gain, lead, step_size, readout, outputs = _as_scalars(coefficients, dtype, keep_units=True)
+        back_lead, back_step_size = -lead, -step_size
+        momentum = jax.tree.map(lambda m, g: _combine(decay, m, gain, g, m.dtype), state.momentum, gradients)
+        stored, scales = buffer.store(momentum, stored, state.step)
+        momentum = load(stored, scales)
+        like = gradients if params is None else params
+        updates = jax.tree.map(
+            lambda m, g, p: _combine(back_lead, m, back_step_size, g, jnp.result_type(p)), momentum, gradients, like
+        )
+        return updates, AccelerateState(
+            step=increment(state.step),
+            age=age,
+            carry=carry,
+            momentum=stored,
+            scales=scales,
+            readout=jnp.asarray(readout, dtype),
+            outputs={name: jnp.asarray(output, dtype) for name, output in outputs.items()},
+            reference=jnp.asarray(reference, dtype),
+        )
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _combine(a: Scalar, x: Array, b: Scalar, y: Array, dtype: Any) -> Array:
+    """Returns a x + b y without the products that a static 0, 1 or -1 makes superfluous."""
+    units = {1: lambda z: z, -1: lambda z: -z}
+    terms = [units[c](z) if isinstance(c, int) else c * z for c, z in ((a, x), (b, y)) if not _is_zero(c)]
+    return sum(terms[1:], terms[0]).astype(dtype) if terms else trees.zeros(x, dtype)
+
+
+def _is_zero(c: Scalar) -> bool:
+    return isinstance(c, int) and c == 0
+
+
+def _as_scalars(tree: Any, dtype: Any, keep_units: bool = False) -> Any:
+    """Every leaf as a scalar of the dtype; on request a 0 or 1 stays an integer, for `_combine` to skip."""
+
+    def convert(x):
+        return int(x) if keep_units and isinstance(x, int | float) and x in (0, 1) else jnp.asarray(x, dtype)
+
+    return jax.tree.map(convert, tree)
+
+
+def _check_inexact(params: Any) -> None:
+    for path, param in jax.tree_util.tree_leaves_with_path(params):
+        if not jnp.issubdtype(jnp.result_type(param), jnp.inexact):
+            raise TypeError(
+                f"params must be floating or complex, got {jnp.result_type(param)} at {leaf_name(path)}: "
+                "mask it with optax.masked."
+            )
+
+
+def _check_scalars(coefficients: Coefficients) -> None:
+    for name, coefficient in coefficients._asdict().items():
+        for leaf in jax.tree.leaves(coefficient):
+            if leaf.shape:
+                raise ValueError(f"{name} of a rule must be a scalar, got shape {leaf.shape}: a schedule's value?")

@@ -1,0 +1,185 @@
+"""Adaptive restart: drop the momentum when it works against the objective.
+
+An accelerated method oscillates on functions that are better conditioned, around the minimum, than it assumes. A
+restart test notices the first overshoot, empties the buffer and starts the momentum sequence again; on smooth strongly
+convex functions this gives, in practice, a linear rate without knowledge of the condition number. With x the base
+iterate and y the params ::
+
+    gradient()   <grad f(y_k), x_{k+1} - x_k> > 0           O'Donoghue & Candes, https://arxiv.org/abs/1204.3982
+    value()      f(x_{k+1}) > f(x_k)                        the same
+    speed()      |x_{k+1} - x_k| < |x_k - x_{k-1}|          Su, Boyd & Candes, https://arxiv.org/abs/1503.01243
+    every(n)     n updates have passed
+
+Each is a `RestartTest` for the argument ``restart`` of every method; the first three also go by their names, as in
+``nag(0.1, restart="gradient")``. A test of your own is a function of `Evidence`, see `nag_optax.extend`.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jax import Array
+
+from nag_optax.validation import check_integer
+
+
+class Evidence(NamedTuple):
+    """What a restart test may look at, before the update. What is a function costs something, if it is called.
+
+    Attributes:
+      updates: so far, an integer scalar.
+      age: updates since the last restart, an integer scalar.
+      reference: the scalar that this test has kept.
+      slope: ``slope()`` is <g, x_{k+1} - x_k>, up to a positive factor: above 0 the base iterate is about to move
+        uphill. With a prox, g is the gradient mapping.
+      squared_speed: ``squared_speed()`` is |x_{k+1} - x_k|^2.
+      value: ``value()`` is the loss: at the next base iterate where ``update`` got ``value_fn=``, at params where it
+        got ``value=``. Raises ValueError where it got neither.
+      gradients: at params.
+      params: where the gradient was taken, or None.
+      extra: the keyword arguments of ``update``.
+    """
+
+    updates: Array
+    age: Array
+    reference: Array
+    slope: Callable[[], Array]
+    squared_speed: Callable[[], Array]
+    value: Callable[[], Array]
+    gradients: Any
+    params: Any
+    extra: dict[str, Any]
+
+    def just_restarted(self) -> Array:
+        """Whether the last update ended in a restart, a boolean scalar."""
+        return (self.age == 0) & (self.updates > 0)
+
+
+class Verdict(NamedTuple):
+    """What follows from a restart test.
+
+    Attributes:
+      restart: whether the momentum sequence starts again after this update, a boolean scalar.
+      reference: the scalar that the next test sees.
+    """
+
+    restart: Array
+    reference: Array
+
+
+class RestartTest(NamedTuple):
+    """When to restart.
+
+    A restart is the plain step: the one that the method takes with an empty buffer, onto its base iterate, with an
+    empty buffer left behind.
+
+    Attributes:
+      judge: ``judge(evidence) -> verdict``; under ``jax.jit``, all in it is traced.
+      reference: the scalar that the first test sees.
+      late: whether the plain step is the update after the verdict, instead of the one that was judged.
+    """
+
+    judge: Callable[[Evidence], Verdict]
+    reference: float = 0.0
+    late: bool = False
+
+    def verdict(self, evidence: Evidence) -> Verdict:
+        """What the test judges.
+
+        Raises:
+          TypeError: if that is no `Verdict`.
+          ValueError: if the verdict does not consist of scalars.
+        """
+        verdict = self.judge(evidence)
+        if not isinstance(verdict, Verdict):
+            raise TypeError(f"judge of a RestartTest must return a Verdict, got {type(verdict).__name__}.")
+        for name, x in verdict._asdict().items():
+            if jnp.shape(x):
+                raise ValueError(f"{name} of a Verdict must be a scalar, got shape {jnp.shape(x)}.")
+        return verdict
+
+
+Restart = RestartTest | str | None
+"""What the argument ``restart`` may be."""
+
+
+def gradient() -> RestartTest:
+    """Restarts when the base iterate is about to move uphill."""
+    return RestartTest(lambda evidence: Verdict(evidence.slope() > 0, evidence.reference))
+
+
+def value() -> RestartTest:
+    """Restarts when the loss has gone up.
+
+    With ``update(..., value_fn=loss)`` it is the published test: the loss of the next base iterate, at the price of one
+    evaluation a step. With ``value=``, the loss at params that a training step has anyway, it compares f(y_k) >
+    f(y_{k-1}).
+    """
+
+    def judge(evidence: Evidence) -> Verdict:
+        value = jnp.asarray(evidence.value(), evidence.reference.dtype)
+        reference = jnp.where(jnp.isnan(value), evidence.reference, value)
+        return Verdict(value > evidence.reference, reference)
+
+    return RestartTest(judge, reference=jnp.inf)
+
+
+def speed(first: int = 10) -> RestartTest:
+    """Restarts when the base iterate slows down; the update after that is the plain step, as published.
+
+    Args:
+      first: the update of the sequence, counted from 1, from which on it tests: k_min of the paper, which has 10. At
+        least 1.
+
+    Raises:
+      TypeError: if ``first`` is no integer.
+      ValueError: if it is below 1.
+    """
+    check_integer("first", first, at_least=1)
+
+    def judge(evidence: Evidence) -> Verdict:
+        squared_speed = evidence.squared_speed()
+        return Verdict((squared_speed < evidence.reference) & (evidence.age + 1 >= first), squared_speed)
+
+    return RestartTest(judge, late=True)
+
+
+def every(period: int | Array) -> RestartTest:
+    """Restarts after a fixed number of updates, the best one for a known condition number.
+
+    Args:
+      period: at least 1; may be traced.
+
+    Raises:
+      TypeError: if ``period`` is no integer.
+      ValueError: if it is below 1.
+
+    >>> import jax.numpy as jnp
+    >>> from nag_optax import nag, restart
+    >>> tx, gradient = nag(0.1, 0.9, restart=restart.every(3)), jnp.ones(())
+    >>> state = tx.init(gradient)
+    >>> for _ in range(7):
+    ...     _, state = tx.update(gradient, state)
+    >>> int(state.age)
+    1
+    """
+    check_integer("period", period, at_least=1, may_be_traced=True)
+    return RestartTest(lambda evidence: Verdict(evidence.age + 1 >= period, evidence.reference))
+
+
+NAMED = {"gradient": gradient, "value": value, "speed": speed}
+
+
+def as_test(restart: Any) -> RestartTest | None:
+    """The test of an argument ``restart``.
+
+    Raises:
+      ValueError: if it is none of None, a name and a `RestartTest`.
+    """
+    if restart is None or isinstance(restart, RestartTest):
+        return restart
+    if not (isinstance(restart, str) and restart in NAMED):
+        names = ", ".join(map(repr, (None, *NAMED)))
+        hint = ": a function that makes a test must be called" if callable(restart) else ""
+        raise ValueError(f"restart must be one of {names} or a RestartTest, got {restart!r}{hint}.")
+    return NAMED[restart]()

@@ -1,0 +1,118 @@
+"""How the engine keeps its buffer: as an array, or in one byte an entry.
+
+A byte holds an integer or a float8, and a block of at least 128 entries shares a float32 scale ::
+
+    scale  = max |m| over the block / 127                     (of int8)
+    values = stochastically rounded m / scale
+
+Rounded to the nearest, contributions below half a unit would be lost in every step, and a slow buffer consists of
+nothing else; stochastic rounding keeps them in the mean. Its random bits come from the counter of updates, so that a
+run that is resumed from a checkpoint repeats itself to the bit.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from nag_optax.engine.storage import blocks
+from nag_optax.engine.storage.rounding import mixed, stochastically_rounded
+
+SMALLEST = 256
+"""Entries of a leaf that is worth one byte each: smaller ones stay in float32."""
+
+
+class Buffer(NamedTuple):
+    """How a buffer is kept.
+
+    Attributes:
+      init: params to what is kept of an empty buffer, (values, scales), pytrees like params; scales are ``()`` where
+        there are none.
+      store: (buffer, values as they were, updates so far) to (values, scales), which `load` reads.
+    """
+
+    init: Callable[[Any], tuple[Any, Any]]
+    store: Callable[[Any, Any, Array], tuple[Any, Any]]
+
+
+def make_buffer(accumulator_dtype: Any) -> Buffer:
+    """A buffer in a dtype; in each parameter's own by default.
+
+    Raises:
+      TypeError: if it is no floating dtype, int8 or None.
+    """
+    if accumulator_dtype is None:
+        return _plain(None)
+    dtype = jax.dtypes.canonicalize_dtype(accumulator_dtype)
+    if dtype == jnp.int8 or (jnp.issubdtype(dtype, jnp.floating) and dtype.itemsize == 1):
+        return _quantized(dtype)
+    if not jnp.issubdtype(dtype, jnp.floating):
+        raise TypeError(f"accumulator_dtype must be a floating dtype, int8 or None, got {dtype}.")
+    return _plain(dtype)
+
+
+def load(values: Any, scales: Any) -> Any:
+    """The buffer of its values and scales, a pytree like params."""
+    return values if isinstance(scales, tuple) and scales == () else jax.tree.map(_load_leaf, values, scales)
+
+
+def _plain(dtype: Any) -> Buffer:
+    def init(params):
+        return jax.tree.map(lambda p: jnp.zeros_like(p, dtype=_wide_dtype(p, dtype)), params), ()
+
+    return Buffer(init, lambda momentum, values, step: (momentum, ()))
+
+
+def _quantized(dtype: Any) -> Buffer:
+    levels = float(jnp.iinfo(dtype).max if dtype == jnp.int8 else jnp.finfo(dtype).max)
+
+    def empty(p):
+        small = jnp.size(p) < SMALLEST or jnp.issubdtype(jnp.result_type(p), jnp.complexfloating)
+        return jnp.zeros_like(p, dtype=_wide_dtype(p, jnp.float32) if small else dtype)
+
+    def empty_scales(v):
+        if not _in_bytes(v):
+            return jnp.zeros(())
+        # Computed, to inherit the sharding; behind a barrier, or XLA computes it while it compiles, for minutes.
+        return blocks.largest(jax.lax.optimization_barrier(v).astype(jnp.float32))
+
+    def init(params):
+        values = jax.tree.map(empty, params)
+        return values, jax.tree.map(empty_scales, values)
+
+    def store_leaf(m, v, seed):
+        if not _in_bytes(v):
+            return m, jnp.zeros(())
+        scale = blocks.largest(m) / levels
+        scale = jnp.where(scale < jnp.finfo(scale.dtype).tiny, 0, scale)
+        in_units = m * blocks.spread(jnp.where(scale > 0, 1 / scale, 0), m.shape)
+        return stochastically_rounded(jnp.clip(in_units, -levels, levels), dtype, seed), scale
+
+    def store(momentum, values, step):
+        leaves, structure = jax.tree.flatten(values)
+        seed = mixed(step.astype(jnp.uint32))
+        pairs = [
+            store_leaf(m, v, mixed(seed + jnp.uint32(i)))
+            for i, (m, v) in enumerate(zip(structure.flatten_up_to(momentum), leaves, strict=True))
+        ]
+        return tuple(structure.unflatten([pair[i] for pair in pairs]) for i in (0, 1))
+
+    return Buffer(init, store)
+
+
+def _load_leaf(values: Array, scales: Array) -> Array:
+    return values.astype(jnp.float32) * blocks.spread(scales, values.shape) if _in_bytes(values) else values
+
+
+def _in_bytes(values: Array) -> bool:
+    return values.dtype.itemsize == 1
+
+
+def _wide_dtype(param: Array, dtype: Any) -> Any:
+    """The dtype where a parameter's buffer is no byte: complex for a complex one."""
+    own = jnp.result_type(param)
+    if dtype is None or not jnp.issubdtype(own, jnp.complexfloating):
+        return dtype or own
+    return jnp.result_type(dtype, jnp.complex64)

@@ -1,0 +1,61 @@
+"""Several methods on the same gradient, whose moves add up.
+
+A method with more than one velocity is a sum of methods with one. The base iterate of the sum is params plus every
+part's readout.
+"""
+
+from typing import Any, NamedTuple, cast
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from nag_optax.engine.accelerate import AccelerateState
+from nag_optax.readings import Question, Readings, joined
+from nag_optax.trees import widened
+
+
+class SuperpositionState(NamedTuple):
+    """State of a sum of accelerated methods.
+
+    Attributes:
+      parts: the state of each.
+    """
+
+    parts: tuple[AccelerateState, ...]
+
+    def readings(self, question: Question) -> Readings:
+        """Returns those of all parts, which add up."""
+        return joined(*(part.readings(question) for part in self.parts))
+
+
+def superpose(*methods: optax.GradientTransformationExtraArgs) -> optax.GradientTransformationExtraArgs:
+    """The sum of the updates of accelerated methods, each of which sees the gradient as it comes.
+
+    Args:
+      *methods: made by `nag_optax.accelerate`, without restart: each would judge its own move, and not the sum.
+
+    Returns:
+      A transformation whose updates have the dtype of params (of the gradients where no params are given). They are
+      summed in float32 or better.
+
+    >>> import jax.numpy as jnp
+    >>> from nag_optax import heavy_ball, superpose
+    >>> tx = superpose(heavy_ball(0.1, 0.0), heavy_ball(0.1, 0.9))
+    >>> gradient = jnp.ones(())
+    >>> updates, state = tx.update(gradient, tx.init(gradient))
+    >>> tx.update(gradient, state)[0]  # 0.1, and 0.1 (1 + 0.9)
+    Array(-0.29, dtype=float32)
+    """
+
+    def init(params: Any) -> SuperpositionState:
+        return SuperpositionState(tuple(cast(AccelerateState, method.init(params)) for method in methods))
+
+    def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, SuperpositionState]:
+        gradients = jax.tree.map(widened, updates)
+        moves, parts = zip(*(m.update(gradients, s) for m, s in zip(methods, state.parts, strict=True)), strict=True)
+        like = updates if params is None else params
+        updates = jax.tree.map(lambda p, *u: jnp.asarray(sum(u)).astype(jnp.result_type(p)), like, *moves)
+        return updates, SuperpositionState(parts)
+
+    return optax.GradientTransformationExtraArgs(init, update)

@@ -1,0 +1,81 @@
+"""Stochastically rounded params, at the end of a chain.
+
+A bfloat16 parameter cannot take an update below 1/256 of itself: it stays where it is for ever. Rounded
+stochastically, it moves by the update in the mean.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from nag_optax.engine.storage.rounding import stochastically_rounded
+from nag_optax.links.landing import check_params, is_low, landing
+
+
+class StochasticRoundingState(NamedTuple):
+    """State of `stochastic_rounding`.
+
+    Attributes:
+      key: of the next update.
+    """
+
+    key: Array
+
+
+def stochastic_rounding(key: Array | int) -> optax.GradientTransformation:
+    """Updates, for the end of a chain, that ``optax.apply_updates`` turns into stochastically rounded params.
+
+    Args:
+      key: of ``jax.random``, or a seed.
+
+    Returns:
+      A transformation whose updates are float32 for parameters of at most 16 bits, and pass others through. Params must
+      be given to ``update``.
+
+    Raises:
+      TypeError: if ``key`` is neither a key nor an integer.
+      ValueError: in ``update``, if params are missing.
+
+    An update far below the distance of 1 to its neighbours, 1/256 and 1/128:
+
+    >>> import jax.numpy as jnp, optax
+    >>> from nag_optax import stochastic_rounding
+    >>> tx = optax.chain(optax.sgd(1e-4), stochastic_rounding(0))
+    >>> params = jnp.ones((10_000,), jnp.bfloat16)
+    >>> updates, state = tx.update(jnp.ones_like(params), tx.init(params), params)
+    >>> moved = optax.apply_updates(params, updates)
+    >>> moved.dtype, sorted({*map(float, moved)}), abs(float(moved.astype(float).mean()) - 0.9999) < 2e-5
+    (dtype(bfloat16), [0.99609375, 1.0], True)
+    """
+    key = _as_key(key)
+
+    def init(params: Any) -> StochasticRoundingState:
+        del params
+        return StochasticRoundingState(jnp.copy(key))  # which a training step may donate
+
+    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, StochasticRoundingState]:
+        check_params("stochastic_rounding", params)
+        following, now = jax.random.split(state.key)
+        leaves, structure = jax.tree.flatten(params)
+        seeds = structure.unflatten(jax.random.bits(now, (len(leaves),), "uint32"))
+
+        def land(p, u, seed):
+            if not is_low(p):
+                return u
+            target, update_to = landing(p, u)
+            return update_to(stochastically_rounded(target, p.dtype, seed))
+
+        return jax.tree.map(land, params, updates, seeds), StochasticRoundingState(following)
+
+    return optax.GradientTransformation(init, update)
+
+
+def _as_key(key: Any) -> Array:
+    if isinstance(key, int) and not isinstance(key, bool):
+        return jax.random.key(key)
+    if isinstance(key, Array) and (jnp.issubdtype(key.dtype, jax.dtypes.prng_key) or key.dtype == jnp.uint32):
+        return key
+    raise TypeError(f"key must be a key of jax.random or an integer, got {type(key).__name__}.")

@@ -1,0 +1,159 @@
+"""Slow weights: an outer method, whose gradient is what an inner optimizer has done in a period.
+
+Lookahead, SNOO and DiLoCo are one loop around any optimizer ::
+
+    fast <- fast + inner(gradient)                      every update
+    every `period` updates:
+        slow <- slow + outer(mean over replicas of (slow - fast))
+        fast <- slow
+
+The pseudo-gradient slow - fast is an honest gradient to the outer method, which may be any of this library or of Optax:
+a plain step gives Lookahead, Nesterov's momentum SNOO, and its mean over replicas DiLoCo. The fast weights are the
+params, an ordinary pytree, and the slow ones live in the state: it works in chains, in a Flax TrainState and in an
+``nnx.Optimizer``.
+"""
+
+from collections.abc import Hashable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from nag_optax import trees
+from nag_optax.outer.communication import check_axis, mean_over
+from nag_optax.readings import Question, Readings, joined, kept, readings_of
+from nag_optax.validation import check_integer, check_transformation, leaf_name
+
+
+class SlowWeightsState(NamedTuple):
+    """State of `slow_weights`.
+
+    Attributes:
+      age: updates since the last synchronisation, int32.
+      slow: the slow weights, a pytree like params; the same on every replica.
+      inner: state of the inner optimizer; every replica has its own.
+      outer: state of the outer method; the same on every replica.
+      residual: what a low-precision message has left out so far, a pytree like params; ``()`` where nothing is.
+    """
+
+    age: Array
+    slow: Any
+    inner: Any
+    outer: Any
+    residual: Any
+
+    def readings(self, question: Question) -> Readings:
+        """Returns the slow weights, or from there on what the outer method says."""
+        slow, further = kept(self.slow), readings_of(self.outer, question)
+        if further is None:
+            question.readout({"base": 1.0})
+        return joined(slow, further or {})
+
+
+def slow_weights(
+    inner: optax.GradientTransformation,
+    outer: optax.GradientTransformation,
+    period: int | Array,
+    *,
+    axis_name: Hashable | tuple[Hashable, ...] | None = None,
+    reset_inner: bool = False,
+    communication_dtype: Any = None,
+) -> optax.GradientTransformationExtraArgs:
+    """An outer method on slow weights, around an inner optimizer on fast ones.
+
+    The replicas communicate in a synchronisation only. `nag_optax.eval_params` returns the slow weights, or the base
+    iterate of the outer method where it has one.
+
+    Args:
+      inner: the optimizer of every update, with its own learning rate; it gets all extra arguments.
+      outer: the method on pseudo-gradients, such as ``optax.sgd(0.7, 0.9, nesterov=True)`` or ``nag(0.7, 0.9)``. It
+        sees one update a period.
+      period: updates from one synchronisation to the next, at least 1; may be traced.
+      axis_name: axis or axes of ``jax.shard_map`` or ``jax.vmap`` over which replicas average their pseudo-gradients;
+        None for one replica.
+      reset_inner: whether a synchronisation initialises the inner state anew.
+      communication_dtype: None sends pseudo-gradients as they are; a floating dtype, or ``jnp.int8`` for up to 127
+        replicas, sends less and keeps what it left out for the next time (error feedback).
+
+    Returns:
+      A transformation whose updates lead to the slow weights, up to one rounding, when a period ends.
+
+    Raises:
+      TypeError: for an argument of the wrong type, or (in ``init``) an outer method whose updates have other dtypes.
+      ValueError: for a period below 1, ``communication_dtype`` without an axis, (in ``init``) an outer method whose
+        updates have another structure or other shapes than params, (in ``update``) an unknown axis or missing params.
+
+    Five steps forward, and half of the way back:
+
+    >>> import jax.numpy as jnp, optax
+    >>> from nag_optax import slow_weights
+    >>> tx = slow_weights(optax.sgd(0.1), optax.sgd(0.5), period=5)
+    >>> params = jnp.zeros(())
+    >>> state = tx.init(params)
+    >>> for _ in range(5):
+    ...     updates, state = tx.update(-jnp.ones(()), state, params)
+    ...     params = optax.apply_updates(params, updates)
+    >>> params.round(6)
+    Array(0.25, dtype=float32)
+    """
+    check_transformation("inner", inner)
+    check_transformation("outer", outer)
+    check_integer("period", period, at_least=1, may_be_traced=True)
+    if not isinstance(reset_inner, bool):
+        raise TypeError(f"reset_inner must be True or False, got {reset_inner!r}.")
+    message = mean_over(axis_name, communication_dtype)
+    inner = optax.with_extra_args_support(inner)
+
+    def init(params: Any) -> SlowWeightsState:
+        outer_state = outer.init(params)
+        _check_updates(outer, outer_state, params)
+        return SlowWeightsState(
+            age=jnp.zeros((), jnp.int32),
+            slow=jax.tree.map(jnp.copy, params),  # a buffer of its own: params are donated together with the state
+            inner=inner.init(params),
+            outer=outer_state,
+            residual=message.init(params),
+        )
+
+    def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, SlowWeightsState]:
+        if params is None:
+            raise ValueError("slow_weights needs params: call update(gradients, state, params).")
+        check_axis(axis_name)
+        moves, inner_state = inner.update(updates, state.inner, params, **extra)
+        moves = jax.tree.map(lambda p, u: jnp.asarray(u, jnp.result_type(p)), params, moves)
+        age = state.age + 1
+        due = age >= period
+
+        def carry_on() -> tuple[Any, SlowWeightsState]:
+            return moves, SlowWeightsState(age, state.slow, inner_state, state.outer, state.residual)
+
+        def synchronise() -> tuple[Any, SlowWeightsState]:
+            pseudo_gradient = jax.tree.map(jnp.subtract, state.slow, optax.apply_updates(params, moves))
+            pseudo_gradient, residual = message.mean(pseudo_gradient, state.residual)
+            outer_moves, outer_state = outer.update(pseudo_gradient, state.outer, state.slow)
+            slow: Any = optax.apply_updates(state.slow, outer_moves)
+            back = jax.tree.map(jnp.subtract, slow, params)
+            start_inner = inner.init(params) if reset_inner else inner_state
+            after = SlowWeightsState(jnp.zeros_like(age), slow, start_inner, outer_state, residual)
+            # Inside shard_map, a constant and a value that may vary between replicas have different types.
+            return trees.where(True, (back, after), carry_on())
+
+        return jax.lax.cond(due, synchronise, carry_on)
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _check_updates(outer: optax.GradientTransformation, state: Any, params: Any) -> None:
+    """Raises if the outer method returns something else than params could take."""
+    updates, _ = jax.eval_shape(outer.update, params, state, params)
+    expected, got = jax.tree.structure(params), jax.tree.structure(updates)
+    if got != expected:
+        raise ValueError(f"outer must keep the structure of params: got {got} for {expected}.")
+    for (path, p), u in zip(jax.tree_util.tree_leaves_with_path(params), jax.tree.leaves(updates), strict=True):
+        where = leaf_name(path)
+        if u.shape != jnp.shape(p):
+            raise ValueError(f"outer must keep the shapes of params: got {u.shape} for {jnp.shape(p)} at {where}.")
+        if u.dtype != jnp.result_type(p):
+            raise TypeError(f"outer must keep the dtypes of params: got {u.dtype} for {jnp.result_type(p)} at {where}.")

@@ -1,0 +1,171 @@
+"""How a state says which point to evaluate.
+
+Training moves ``params``, and the theory of a method may speak about another point, which only its state knows. A state
+that knows it says so in one method, and `nag_optax.eval_params` asks it ::
+
+    class Velocity(NamedTuple):
+        momentum: Any
+
+        def readings(self, question):
+            return ahead(self.momentum, question.readout({"base": 0.9}))        # params + 0.9 momentum
+
+The states of a chain, a mask, a partition or a wrapper are pytrees, in which such a state is found wherever it stands.
+A point that nobody can know is refused: ``readings`` raises a ValueError whose words name the way out. So does the
+state of a later link of the chain, whose updates the earlier ones do not see: its method ``follow`` gets their
+readings, and returns them as they are, changed, or not at all.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple, Protocol, TypeGuard, runtime_checkable
+
+import jax
+import optax
+from jax import Array
+
+from nag_optax.scalars import Scalar, unwrapped
+
+
+class Reading(NamedTuple):
+    """One leaf's way to the point: ``params + readout * buffer``, or the buffer itself where there is no readout."""
+
+    buffer: Array
+    readout: Scalar | None
+
+
+Readings = dict[tuple[Any, ...], list[Reading]]
+"""The readings of every leaf, by its path in params: each begins where the one before it has led."""
+
+
+class Question(NamedTuple):
+    """What `nag_optax.eval_params` was asked for.
+
+    Attributes:
+      output: "base", or the name of another point that the method's paper speaks about.
+      learning_rate: what a state that does not know it is told, a number or a schedule; None where nothing was told.
+    """
+
+    output: str = "base"
+    learning_rate: optax.ScalarOrSchedule | None = None
+
+    def readout(self, readouts: Mapping[str, Scalar]) -> Array:
+        """The one that is asked for, of the readouts that a state has.
+
+        Raises:
+          ValueError: if it has no such output, or if it is told a learning rate: it knows its own.
+        """
+        if self.learning_rate is not None:
+            raise ValueError("learning_rate is for states of scale_by_nag only; this method knows its own.")
+        if self.output not in readouts:
+            names = ", ".join(map(repr, readouts))
+            raise ValueError(f"output must be one of {names} for this method, got {self.output!r}.")
+        return unwrapped(readouts[self.output])
+
+
+@runtime_checkable
+class Readable(Protocol):
+    """A state that knows a point to evaluate."""
+
+    def readings(self, question: Question) -> Readings:
+        """How each of its leaves is read; raises ValueError where that cannot be known."""
+        ...
+
+
+@runtime_checkable
+class Follower(Protocol):
+    """The state of a link of a chain that says what becomes of the points of the links before it."""
+
+    def follow(self, readings: Readings) -> Readings:
+        """The readings behind this link; raises ValueError where they cannot be known."""
+        ...
+
+
+class BaseIterate(NamedTuple):
+    """Part of the state of a method that keeps the base iterate itself, where reading it out would lose digits.
+
+    Attributes:
+      params: the base iterate, a pytree like params; ``()`` where params are the base iterate.
+    """
+
+    params: Any
+
+    def readings(self, question: Question) -> Readings:
+        """Returns the point as it is kept."""
+        question.readout({"base": 1.0})
+        return kept(self.params)
+
+
+def ahead(buffer: Any, readout: Scalar) -> Readings:
+    """The point ``params + readout * buffer``, the buffer a pytree like params or like some of them."""
+    return {path: [Reading(leaf, readout)] for path, leaf in jax.tree_util.tree_leaves_with_path(buffer)}
+
+
+def kept(point: Any) -> Readings:
+    """A point that the state keeps itself, a pytree like params or like some of them."""
+    return {path: [Reading(leaf, None)] for path, leaf in jax.tree_util.tree_leaves_with_path(point)}
+
+
+def joined(*readings: Readings) -> Readings:
+    """Readings of the same leaves, one after another."""
+    paths = {path: None for of_one in readings for path in of_one}
+    return {path: [reading for of_one in readings for reading in of_one.get(path, ())] for path in paths}
+
+
+def scaled(readings: Readings, factor: Scalar) -> Readings:
+    """The same readings where all moves are longer by a factor, such as that of a later learning rate.
+
+    Raises:
+      ValueError: if a point among them is kept: it does not move.
+    """
+
+    def of_leaf(reading: Reading) -> Reading:
+        if reading.readout is None:
+            raise ValueError("a state that keeps its point itself does not know it behind a link that scales updates.")
+        return reading._replace(readout=factor * reading.readout)
+
+    return {path: [of_leaf(reading) for reading in of_path] for path, of_path in readings.items()}
+
+
+def readings_of(state: Any, question: Question) -> Readings | None:
+    """The readings of all states inside of one, each of which has leaves of its own; None if there is no such state.
+
+    Raises:
+      ValueError: if a state or a later link refuses, or if two states have a leaf in common.
+    """
+    if _is_readable(state):
+        return state.readings(question)
+    found = None
+    in_a_row = type(state) is tuple  # the states of a chain, in the order in which its links act
+    for part in _parts(state):
+        if found is not None and in_a_row:
+            for follower in _followers(part):
+                found = follower.follow(found)
+        of_part = readings_of(part, question)
+        if of_part is not None:
+            found = of_part if found is None else _disjoint(found, of_part)
+    return found
+
+
+def _is_readable(state: Any) -> TypeGuard[Readable]:
+    # Asked of the type, because Flax's variables answer for the arrays inside; and quicker than the protocol.
+    return callable(getattr(type(state), "readings", None))
+
+
+def _followers(state: Any) -> Iterator[Follower]:
+    if callable(getattr(type(state), "follow", None)):
+        yield state
+        return
+    for part in _parts(state):
+        yield from _followers(part)
+
+
+def _parts(state: Any) -> list[Any]:
+    """What a pytree consists of, one level down."""
+    parts = jax.tree.leaves(state, is_leaf=lambda part: part is not state)
+    return [part for part in parts if part is not state]
+
+
+def _disjoint(one: Readings, other: Readings) -> Readings:
+    if twice := one.keys() & other.keys():
+        where = jax.tree_util.keystr(twice.pop())
+        raise ValueError(f"two accelerated methods act on {where}: the base iterate is ambiguous.")
+    return one | other

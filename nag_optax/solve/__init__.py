@@ -1,0 +1,1 @@
+"""Solving: from a function and a proximal operator to the minimum, in one call."""

@@ -1,0 +1,208 @@
+"""Accelerated proximal gradient with full backtracking: the step grows as well as it shrinks.
+
+Scheinberg, Goldfarb & Bai, Foundations of Computational Mathematics 14, 2014. A trial with step s, after a step s_k
+that was taken with t_k ::
+
+    t  = (1 + sqrt(1 + 4 t_k^2 s_k / s)) / 2                        the correction that a changing step needs
+    y  = x_k + (t_k - 1) / t (x_k - x_{k-1})
+    x  = prox_{s g}(y - s grad f(y))
+    accepted if D(x, y) <= |x - y|^2 / (2 s)                        D(x, y) = f(x) - f(y) - <grad f(y), x - y>
+
+A rejected step is cut by ``SHRINK``; where the test holds with room for that cut, the next trial is longer by 1 /
+``GROW``. Where a restart test says so, by default after <y - x, x - x_k> > 0, t_k is 1: the next y is x_k.
+
+Two things make it work at any scale and in float32. The first trial takes the curvature along the gradient, at a
+distance f / |grad f|^2, which has the units of a step. And where |x - y|^2 / (2 s) is so small that the difference of
+two values of f is rounding, the test asks the gradients: <grad f(x) - grad f(y), x - y> <= |x - y|^2 / s, as TFOCS does
+(Becker, Candes & Grant, arXiv:1009.2065).
+"""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from nag_optax import trees
+from nag_optax.curvature import along_gradient
+from nag_optax.engine.restart import Evidence, Restart, RestartTest, as_test
+from nag_optax.solve.implicit import without_derivative
+from nag_optax.solve.method import Method, Point, Problem, start
+
+SHRINK = 0.5
+GROW = 0.9
+MAX_TRIALS = 200  # from the largest float32 to the smallest
+
+
+class Carry(NamedTuple):
+    """Attributes:
+    previous: x_{k-1}.
+    t: t_k.
+    room: whether the last test held with room for a longer step.
+    steps: steps so far.
+    age: steps since the last restart.
+    reference: what the restart test has kept.
+    """
+
+    previous: Any
+    t: Array
+    room: Array
+    steps: Array
+    age: Array
+    reference: Array
+
+
+class Trial(NamedTuple):
+    """Attributes:
+    step_size: s.
+    t: t that goes with it.
+    y: where the gradient was taken.
+    x: where prox led.
+    f_y: f at y.
+    f_x: f at x.
+    gradient: grad f(y).
+    distance: |x - y|^2.
+    excess: how far the test is from holding, relative to |x - y|^2 / (2 s); at most 1 if it holds.
+    trials: trials so far.
+    values: evaluations of f alone.
+    gradients: evaluations of f and its gradient.
+    """
+
+    step_size: Array
+    t: Array
+    y: Any
+    x: Any
+    f_y: Array
+    f_x: Array
+    gradient: Any
+    distance: Array
+    excess: Array
+    trials: Array
+    values: Array
+    gradients: Array
+
+
+def full_backtracking(restart: Restart = "gradient") -> Method:
+    """The default method of `nag_optax.minimize`.
+
+    Args:
+      restart: see `nag_optax.accelerate`; the loss that a test sees is f + g.
+    """
+    test = as_test(restart)
+    return Method(partial(_init, test), partial(_advance, test))
+
+
+def _init(test: RestartTest | None, problem: Problem, params: Any, step_size: Array | None) -> Point:
+    evaluated = 0
+    if step_size is None:
+        f, gradient = problem.value_and_gradient(params)
+        seen = along_gradient(lambda x: problem.value_and_gradient(x)[1], params, f, gradient)
+        step_size, evaluated = 1 / seen, 2
+    count = jnp.zeros((), jnp.int32)
+    reference = jnp.asarray(test.reference if test else 0, problem.dtype)
+    carry = Carry(params, jnp.ones((), problem.dtype), jnp.asarray(False), count, count, reference)
+    return start(params, carry, problem.dtype, step_size, gradients=evaluated)
+
+
+def _advance(test: RestartTest | None, problem: Problem, point: Point) -> Point:
+    carry = point.carry
+    first = jnp.where(carry.room, point.step_size / GROW, point.step_size)
+    if problem.unrolled:  # the step size is a constant to derivatives, the step is not
+        step_size, (values, gradients) = without_derivative(lambda s: _searched_step_size(problem, point, s), first)
+        trial = _try(problem, point, step_size, _before(problem, point))
+        trial = trial._replace(values=trial.values + values, gradients=trial.gradients + gradients)
+    else:
+        trial = _search(problem, point, first)
+    accepted = trial.excess <= 1
+    x = trees.where(accepted, trial.x, point.params)
+    value = trial.f_x + problem.prox_value(x)
+    t, age, reference = trial.t, carry.age + 1, carry.reference
+    if test:
+        move = trees.minus(x, point.params)
+        mapping = trees.minus(trial.y, trial.x)
+        evidence = Evidence(
+            updates=carry.steps,
+            age=carry.age,
+            reference=carry.reference,
+            slope=lambda: trees.inner(mapping, move),
+            squared_speed=lambda: trees.squared_norm(move),
+            value=lambda: value,
+            gradients=trial.gradient,
+            params=trial.y,
+            extra={},
+        )
+        restarts, reference = test.verdict(evidence)
+        t, age = jnp.where(restarts, 1, t), jnp.where(restarts, 0, age)
+        reference = jnp.asarray(reference, problem.dtype)
+    scale = trees.norm(trial.gradient)
+    eps = jnp.finfo(problem.dtype).eps
+    unmoved = jnp.where(jnp.isfinite(trial.excess), point.value, jnp.nan)
+    room = accepted & (trial.excess <= SHRINK)
+    return Point(
+        params=x,
+        value=jnp.where(accepted, value, unmoved),
+        mapping=jnp.sqrt(trial.distance) / trial.step_size,
+        resolution=eps * (scale + trees.norm(trial.y) / trial.step_size),
+        gradient=scale,
+        step_size=trial.step_size,
+        gradients=point.gradients + trial.gradients,
+        values=point.values + trial.values,
+        stuck=~accepted,
+        carry=Carry(point.params, t, room, carry.steps + 1, age, reference),
+    )
+
+
+def _searched_step_size(problem: Problem, point: Point, first: Array) -> tuple[Array, tuple[Array, Array]]:
+    trial = _search(problem, point, first)
+    return trial.step_size, (trial.values, trial.gradients)
+
+
+def _search(problem: Problem, point: Point, first: Array) -> Trial:
+    """The first trial that passes the test, or the last one before it is hopeless."""
+
+    def goes_on(trial):
+        hopeless = (trial.trials >= MAX_TRIALS) | (~jnp.isfinite(trial.f_y) & (trial.trials > 1))
+        return ~(trial.excess <= 1) & ~hopeless
+
+    def again(trial):
+        return _try(problem, point, SHRINK * trial.step_size, trial)
+
+    return jax.lax.while_loop(goes_on, again, _before(problem, point)._replace(step_size=first / SHRINK))
+
+
+def _before(problem: Problem, point: Point) -> Trial:
+    """What stands before the first trial: nothing accepted, nothing counted."""
+    x, zero, count = point.params, jnp.zeros((), problem.dtype), jnp.zeros((), jnp.int32)
+    return Trial(zero, zero, x, x, zero, zero, x, zero, zero + jnp.inf, count, count, count)
+
+
+def _try(problem: Problem, point: Point, step_size: Array, before: Trial) -> Trial:
+    x_k, (previous, t_k, *_) = point.params, point.carry
+    t_k = jnp.where(jnp.isfinite(before.f_y), t_k, 1)  # momentum led out of f's domain: back to x_k
+    t = (1 + jnp.sqrt(1 + 4 * t_k**2 * point.step_size / step_size)) / 2
+    y = trees.plus(x_k, (t_k - 1) / t, trees.minus(x_k, previous))
+    f_y, gradient = problem.value_and_gradient(y)
+    x = problem.prox(trees.plus(y, -step_size, gradient), step_size)
+    f_x = problem.value(x)
+    d = trees.minus(x, y)
+    distance = jnp.asarray(trees.squared_norm(d), problem.dtype)
+    allowed = distance / (2 * step_size)
+
+    eps = jnp.finfo(problem.dtype).eps
+    resolved = allowed > 100 * eps * jnp.maximum(jnp.abs(f_x), jnp.abs(f_y))
+    by_values = f_x - f_y - trees.inner(gradient, d)
+
+    def by_gradients():
+        difference = trees.minus(problem.value_and_gradient(x)[1], gradient)
+        return jnp.asarray((trees.inner(difference, d) - 4 * eps * trees.norm(gradient) * jnp.sqrt(distance)) / 2)
+
+    needs_gradients = ~resolved & jnp.isfinite(f_x)
+    curvature = jax.lax.cond(
+        needs_gradients, lambda: by_gradients().astype(problem.dtype), lambda: by_values.astype(problem.dtype)
+    )
+    finite = jnp.isfinite(f_x) & jnp.isfinite(f_y) & jnp.isfinite(distance)
+    excess = jnp.where(finite, curvature / jnp.where(allowed > 0, allowed, 1), jnp.inf)
+    excess = jnp.where(f_x == -jnp.inf, 0, excess)  # unbounded from below, which the loop reports
+    counts = before.trials + 1, before.values + 1, before.gradients + 1 + needs_gradients
+    return Trial(step_size, t, y, x, f_y, f_x, gradient, distance, excess, *counts)

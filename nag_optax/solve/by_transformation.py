@@ -1,0 +1,58 @@
+"""Any gradient transformation as a method of `nag_optax.minimize`."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from nag_optax import trees
+from nag_optax.scalars import Scalar
+from nag_optax.solve.method import Method, Point, Problem, start
+
+ProximalPoint = Callable[[Problem, Any, Any, Any], tuple[Any, Scalar]]
+
+
+def by_transformation(tx: optax.GradientTransformation, proximal_point: ProximalPoint | None = None) -> Method:
+    """A transformation as a method.
+
+    The point that a step reports is the one where the gradient was taken, whose loss and gradient are known; with a
+    prox, the proximal step from there.
+
+    Args:
+      tx: the transformation; it gets ``value=``, ``grad=`` and ``value_fn=`` of f.
+      proximal_point: ``proximal_point(problem, params, gradient, state) -> (point, step size)``, the proximal step from
+        params and the state behind the update; None for smooth problems.
+    """
+    tx = optax.with_extra_args_support(tx)
+
+    def init(problem: Problem, params: Any, warm: Array | None) -> Point:
+        return start(params, (params, tx.init(params)), problem.dtype)
+
+    def advance(problem: Problem, point: Point) -> Point:
+        at, state = point.carry
+        f, gradient = problem.value_and_gradient(at)
+        updates, after = tx.update(gradient, state, at, value=f, grad=gradient, value_fn=problem.value)
+        length = trees.norm(gradient)
+        params, mapping, value, s, resolution = at, length, f, jnp.ones((), problem.dtype), 0 * length
+        if proximal_point:
+            params, s = proximal_point(problem, at, gradient, after)
+            s = jnp.asarray(s, problem.dtype)
+            mapping = trees.norm(trees.minus(at, params)) / s
+            value = jnp.where(jnp.isfinite(f), mapping, f)  # f + g at params would cost another evaluation
+            resolution = jnp.finfo(problem.dtype).eps * (length + trees.norm(at) / s)
+        return Point(
+            params=params,
+            value=value.astype(problem.dtype),
+            mapping=mapping.astype(problem.dtype),
+            resolution=resolution.astype(problem.dtype),
+            gradient=length.astype(problem.dtype),
+            step_size=s,
+            gradients=point.gradients + 1,
+            values=point.values,
+            stuck=jnp.asarray(False),
+            carry=(optax.apply_updates(at, updates), after),
+        )
+
+    return Method(init, advance)

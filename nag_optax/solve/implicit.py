@@ -1,0 +1,66 @@
+"""Derivatives of a solution, without those of the way to it.
+
+A solution x of min f + g is a root of the gradient mapping r(x) = (x - prox(x - s grad f(x))) / s for every s > 0. The
+implicit function theorem gives dx from one linear equation in r's derivative at x: it knows nothing of the method, its
+steps or its stopping, and costs no memory for them. ``jax.lax.custom_root`` applies it to everything that f and prox
+depend on, arguments and closures alike.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.scipy.sparse.linalg import gmres
+
+from nag_optax import trees
+from nag_optax.solve.method import Problem
+
+
+def without_derivative(solve: Callable[[Any], tuple[Any, Any]], params: Any) -> tuple[Any, Any]:
+    """``solve(params) -> (solution, more)``, a constant to every derivative, whatever ``solve`` closes over."""
+    dtypes = []
+
+    def root(_, x):
+        solution, more = solve(x)
+        dtypes.append(jax.tree.map(lambda leaf: leaf.dtype, more))
+        return solution, jax.tree.map(_as_float, more)  # custom_root knows no other tangents
+
+    solution, more = jax.lax.custom_root(lambda x: x, params, root, lambda linear, y: y, has_aux=True)
+    return solution, jax.tree.map(_as, dtypes[-1], more)
+
+
+def differentiable(problem: Problem, solution: Any, step_size: Any, linear_solve: Callable[[Any, Any], Any]) -> Any:
+    """The solution, with the derivatives that the implicit function theorem gives."""
+    dtypes = jax.tree.map(lambda x: x.dtype, solution)
+
+    def residual(wide):  # one dtype for all leaves, because linear solvers mix them
+        x = jax.tree.map(jnp.astype, wide, dtypes)
+        _, gradient = problem.value_and_gradient(x)
+        step = trees.minus(x, problem.prox(trees.plus(x, -step_size, gradient), step_size))
+        return jax.tree.map(lambda d: (d / step_size).astype(problem.dtype), step)
+
+    wide = jax.tree.map(lambda x: x.astype(problem.dtype), solution)
+    root = jax.lax.custom_root(residual, wide, lambda _, x: x, linear_solve)
+    return jax.tree.map(jnp.astype, root, dtypes)
+
+
+def _as_float(x: Array) -> Array:
+    return jax.lax.bitcast_convert_type(x, jnp.float32) if x.dtype == jnp.int32 else x
+
+
+def _as(dtype: Any, x: Array) -> Array:
+    return jax.lax.bitcast_convert_type(x, jnp.int32) if dtype == jnp.int32 else x
+
+
+def by_gmres(linear: Callable[[Any], Any], right: Any) -> Any:
+    """Solves ``linear(x) = right`` to a few digits less than the dtype has; differentiable in both directions."""
+    eps = max(float(jnp.finfo(x.dtype).eps) for x in jax.tree.leaves(right))
+    size = sum(x.size for x in jax.tree.leaves(right))
+
+    def solve(matrix, b):
+        return gmres(matrix, b, tol=10 * eps, atol=0.0, restart=min(size, 60), maxiter=200)[0]
+
+    # gmres makes its tolerance of the right side, which its own derivative cannot transpose.
+    return jax.lax.custom_linear_solve(linear, right, solve, transpose_solve=solve)

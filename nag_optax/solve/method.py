@@ -1,0 +1,91 @@
+"""What `minimize` runs: a problem, and a method that goes from point to point.
+
+A `Method` is a pair of functions on a `Point`. The loop around it (stopping, the best point, the history) is the same
+for all methods, and so is a new method's whole interface.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jax import Array
+
+from nag_optax.scalars import Scalar
+
+
+class Problem(NamedTuple):
+    """f + g.
+
+    Attributes:
+      value: ``value(params) -> f``, a scalar in the dtype of the hyperparameters.
+      value_and_gradient: ``value_and_gradient(params) -> (f, gradient of f)``.
+      prox: ``prox(params, step_size) -> params``, of g.
+      prox_value: ``prox_value(params) -> g`` at a point that prox returned; 0 where nobody knows it.
+      dtype: of all scalars.
+      unrolled: whether derivatives go through the steps, which must then be free of ``while_loop``.
+    """
+
+    value: Callable[[Any], Array]
+    value_and_gradient: Callable[[Any], tuple[Array, Any]]
+    prox: Callable[[Any, Scalar], Any]
+    prox_value: Callable[[Any], Array]
+    dtype: Any
+    unrolled: bool = False
+
+
+class Point(NamedTuple):
+    """Where a method is.
+
+    Attributes:
+      params: the base iterate, a point that prox returned.
+      value: what the best point is chosen by: f + g at params, or a surrogate that the method has anyway.
+      mapping: norm of the gradient mapping (y - prox(y - s grad f(y))) / s of the last step.
+      resolution: the mapping that rounding leaves at a solution, in the dtypes of params.
+      gradient: norm of grad f(y) in the last step.
+      step_size: s of the last step.
+      gradients: how often f and its gradient were evaluated.
+      values: how often f alone was.
+      stuck: whether the method can go no further.
+      carry: what else the method keeps.
+    """
+
+    params: Any
+    value: Array
+    mapping: Array
+    resolution: Array
+    gradient: Array
+    step_size: Array
+    gradients: Array
+    values: Array
+    stuck: Array
+    carry: Any
+
+
+class Method(NamedTuple):
+    """How to go on.
+
+    Attributes:
+      init: ``init(problem, params, step_size) -> Point``; ``step_size`` is that of a warm start, or None.
+      advance: ``advance(problem, point) -> Point``, one step further.
+    """
+
+    init: Callable[[Problem, Any, Array | None], Point]
+    advance: Callable[[Problem, Point], Point]
+
+
+def start(params: Any, carry: Any, dtype: Any, step_size: Any = 0.0, gradients: int = 0) -> Point:
+    """A point before its first step."""
+    count = jnp.zeros((), jnp.int32)
+    infinite = jnp.asarray(jnp.inf, dtype)
+    return Point(
+        params=params,
+        value=infinite,
+        mapping=infinite,
+        resolution=jnp.zeros((), dtype),
+        gradient=infinite,
+        step_size=jnp.asarray(step_size, dtype),
+        gradients=count + gradients,
+        values=count,
+        stuck=jnp.asarray(False),
+        carry=carry,
+    )

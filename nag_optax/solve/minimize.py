@@ -1,0 +1,134 @@
+"""minimize: from a function to its minimum, in one call.
+
+It checks what it is given, runs the loop of `nag_optax.solve.loop` around a method, and makes the solution
+differentiable.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from nag_optax import trees
+from nag_optax.methods.ac_fgm import ac_fgm
+from nag_optax.methods.adanag import adanag
+from nag_optax.methods.fista import fista
+from nag_optax.prox import Prox, none
+from nag_optax.scalars import Scalar, scalar_at
+from nag_optax.solve.backtracking import full_backtracking
+from nag_optax.solve.by_transformation import by_transformation
+from nag_optax.solve.implicit import by_gmres, differentiable, without_derivative
+from nag_optax.solve.loop import Loop
+from nag_optax.solve.method import Method, Problem
+from nag_optax.solve.problem import make_problem
+from nag_optax.solve.result import Solution
+from nag_optax.validation import check_choice, check_integer, check_number, is_transformation
+
+
+def minimize(
+    fun: Callable[..., Any],
+    init_params: Any,
+    *,
+    prox: Prox | Callable[[Any, Scalar], Any] | None = None,
+    method: str | Method | optax.GradientTransformation = "full_backtracking",
+    step_size: Scalar | None = None,
+    tol: float = 1e-6,
+    max_steps: int = 10_000,
+    has_aux: bool = False,
+    args: tuple[Any, ...] = (),
+    implicit_diff: bool = True,
+    linear_solve: Callable[[Any, Any], Any] = by_gmres,
+    callback: Callable[[Array, Array, Array], None] | None = None,
+    history: bool = False,
+) -> Solution:
+    """Minimises f + g, f smooth, g known by its prox.
+
+    Args:
+      fun: ``fun(params, *args)`` returns f, a real scalar, or (f, aux) with ``has_aux``.
+      init_params: a pytree of real floating arrays, where to begin; or a `Solution`, to go on from it.
+      prox: an operator of `nag_optax.prox`, or a function ``(params, step_size) -> params``; None for g = 0.
+      method: "full_backtracking", which needs to know nothing; "fista" with ``step_size``; "adanag" (g = 0) or
+        "ac_fgm", which have no line search; any Optax transformation (g = 0); or a `Method` of `nag_optax.extend`.
+      step_size: of "fista", at most 1 / L.
+      tol: relative size of the gradient mapping at which to stop; its unit is the larger of its initial size and of the
+        gradient of f, so that the problem's scale does not matter. Positive.
+      max_steps: at least 1.
+      has_aux: whether ``fun`` returns more than its value.
+      args: passed to ``fun``; derivatives with respect to them go through the solution.
+      implicit_diff: whether derivatives come from the implicit function theorem, the default, or from the unrolled
+        steps, in the memory of all of them (then every step is taken, and costs as much as ``max_steps`` of them).
+      linear_solve: ``linear_solve(linear_function, right_side)``, for the implicit derivatives.
+      callback: called from the device after every step with (step, value, error).
+      history: whether to keep value and error of every step, in ``Solution.state.history``.
+
+    Raises:
+      TypeError: for params, a prox or a ``fun`` of the wrong kind.
+      ValueError: for a number out of range, an unknown method, or a method that cannot do what is asked.
+
+    >>> import jax.numpy as jnp
+    >>> from nag_optax import minimize, prox
+    >>> x = jnp.array([[1.0, 0.5], [0.0, 1.0], [1.0, 1.0]])
+    >>> y = jnp.array([3.0, 0.0, 3.0])
+    >>> solution = minimize(lambda w: 0.5 * jnp.sum((x @ w - y) ** 2), jnp.zeros(2), prox=prox.l1(1.0))
+    >>> solution.params.round(4)  # a zero is a zero
+    Array([2.5, 0. ], dtype=float32)
+    >>> print(str(solution)[:9])
+    converged
+    """
+    check_number("tol", tol, above=0)
+    check_integer("max_steps", max_steps, at_least=1)
+    prox = none() if prox is None else prox
+    chosen = _method(method, prox, step_size)
+    warm = init_params.state if isinstance(init_params, Solution) else None
+    params = jax.tree.map(jnp.asarray, init_params.params if isinstance(init_params, Solution) else init_params)
+    problem, value_and_aux = make_problem(fun, args, has_aux, prox, params, unrolled=not implicit_diff)
+    loop = Loop(chosen, tol, max_steps, callback, history)
+
+    if implicit_diff:
+        found, end = without_derivative(lambda x: loop.run(problem, x, warm), params)
+        found = differentiable(problem, found, jax.lax.stop_gradient(end.state.step_size), linear_solve)
+    else:
+        found, end = loop.run(problem, params, warm)
+    value, aux = value_and_aux(found)
+    return Solution(found, value + problem.prox_value(found), end.error, end.steps, end.status, end.state, aux)
+
+
+def _method(method: Any, prox: Any, step_size: Any) -> Method:
+    if (step_size is not None) != (isinstance(method, str) and method == "fista"):
+        raise ValueError(f"step_size is for method='fista', which needs it; got {step_size!r} with method {method!r}.")
+    if isinstance(method, Method):
+        return method
+    if not isinstance(method, str):
+        if not is_transformation(method):
+            kind = type(method).__name__
+            raise TypeError(f"method must be a name, a Method or a gradient transformation, got {kind}.")
+        if not _is_nothing(prox):
+            raise ValueError("method: a transformation knows no prox; use one of the named methods.")
+        return by_transformation(method)
+    check_choice("method", method, ("full_backtracking", "fista", "adanag", "ac_fgm"))
+    match method:
+        case "fista":
+            return by_transformation(
+                fista(step_size, prox),
+                lambda problem, at, gradient, state: (state.base.params, scalar_at(step_size, state.step - 1)),
+            )
+        case "adanag":
+            if not _is_nothing(prox):
+                raise ValueError("method: 'adanag' is for smooth problems; use another one, or prox=None.")
+            return by_transformation(adanag())
+        case "ac_fgm":
+            return by_transformation(ac_fgm(prox), _proximal_step)
+        case _:
+            return full_backtracking()
+
+
+def _proximal_step(problem: Problem, params: Any, gradient: Any, state: Any) -> tuple[Any, Array]:
+    """From params themselves: those of ac_fgm are averages, which have no zeros."""
+    return problem.prox(trees.plus(params, -state.step_size, gradient), state.step_size), state.step_size
+
+
+def _is_nothing(prox: Any) -> bool:
+    return prox == none()

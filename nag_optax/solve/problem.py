@@ -1,0 +1,79 @@
+"""A user's function and prox as a `Problem`, checked before the first step."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from nag_optax.scalars import hyperparameter_dtype
+from nag_optax.solve.method import Problem
+from nag_optax.validation import leaf_name
+
+
+def make_problem(
+    fun: Callable[..., Any], args: tuple[Any, ...], has_aux: bool, prox: Any, params: Any, *, unrolled: bool
+) -> tuple[Problem, Callable[[Any], tuple[Array, Any]]]:
+    """The problem, and ``fun`` as a function of params that returns (value, aux).
+
+    Raises:
+      TypeError: if params are not real floating arrays, ``fun`` returns no real scalar, or prox changes structure,
+        shapes or dtypes.
+    """
+    _check_params(params)
+    dtype = hyperparameter_dtype(params)
+    _check_function(fun, args, has_aux, params)
+    _check_prox(prox, params)
+    g = getattr(prox, "value", None) or (lambda params: 0)
+
+    def value_and_aux(params: Any) -> tuple[Array, Any]:
+        result = fun(params, *args)
+        value, aux = result if has_aux else (result, None)
+        return jnp.asarray(value, dtype), aux
+
+    def value_and_gradient(params: Any) -> tuple[Array, Any]:
+        (value, _), gradient = jax.value_and_grad(value_and_aux, has_aux=True)(params)
+        return value, gradient
+
+    problem = Problem(
+        value=lambda params: value_and_aux(params)[0],
+        value_and_gradient=value_and_gradient,
+        prox=prox,
+        prox_value=lambda params: jnp.asarray(g(params), dtype),
+        dtype=dtype,
+        unrolled=unrolled,
+    )
+    return problem, value_and_aux
+
+
+def _check_params(params: Any) -> None:
+    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+        if not jnp.issubdtype(leaf.dtype, jnp.floating):
+            raise TypeError(f"init_params must be real floating arrays, got {leaf.dtype} at {leaf_name(path)}.")
+    if not jax.tree.leaves(params):
+        raise TypeError("init_params must hold at least one array, got none.")
+
+
+def _check_function(fun: Any, args: tuple[Any, ...], has_aux: bool, params: Any) -> None:
+    if not callable(fun):
+        raise TypeError(f"fun must be a function of params, got {type(fun).__name__}.")
+    result: Any = jax.eval_shape(lambda p: fun(p, *args), params)
+    if has_aux and not (isinstance(result, tuple) and len(result) == 2):
+        raise TypeError("fun must return (value, aux) with has_aux=True.")
+    value: Any = result[0] if has_aux else result
+    if not hasattr(value, "shape") or value.shape or not jnp.issubdtype(value.dtype, jnp.floating):
+        shown = f"{value.dtype}{list(value.shape)}" if hasattr(value, "shape") else type(value).__name__
+        hint = "" if has_aux or hasattr(value, "shape") else "; with more than a value, pass has_aux=True"
+        raise TypeError(f"fun must return a real floating scalar, got {shown}{hint}.")
+
+
+def _check_prox(prox: Any, params: Any) -> None:
+    if not callable(prox):
+        raise TypeError(f"prox must be a function (params, step_size) -> params, got {type(prox).__name__}.")
+    before, after = (
+        jax.tree.map(lambda x: (x.shape, x.dtype), tree)
+        for tree in (jax.eval_shape(lambda p: p, params), jax.eval_shape(lambda p: prox(p, 1.0), params))
+    )
+    if before != after:
+        raise TypeError(f"prox must keep structure, shapes and dtypes of params: {before} became {after}.")

@@ -1,1 +1,0 @@
-"""Transformations around other optimizers: slow weights, and averages of primal iterates."""

@@ -1,0 +1,121 @@
+"""The law of the house: imports go down, or stay on a floor without running in a circle."""
+
+import ast
+import statistics
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "nag_optax"
+
+FLOORS = [
+    {"renamed", "scalars", "validation", "trees", "readings"},
+    {"momenta", "evaluation", "sharding", "curvature"},
+    {"engine", "prox"},
+    {"links"},
+    {"methods"},
+    {"solve", "outer", "averaging"},
+    {"extend", "schedules"},
+    {"__init__"},
+]
+
+
+def modules(package):
+    """Every file by its module's name, without the package's."""
+    names = {}
+    for path in sorted(package.rglob("*.py")):
+        parts = path.relative_to(package).with_suffix("").parts
+        names[".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)] = path
+    return names
+
+
+def imports(path, known):
+    """The modules of the package that a file imports, also within functions."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: a relative import"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for name in names:
+            if name.split(".")[0] == "nag_optax":
+                inside = name.removeprefix("nag_optax").removeprefix(".")
+                module = next(m for m in (inside, inside.rpartition(".")[0]) if m in known)
+                yield module
+
+
+def floor(module):
+    return next(number for number, rooms in enumerate(FLOORS) if module.split(".")[0] in rooms)
+
+
+def climbing(package):
+    """Imports from a lower floor to a higher one, in words."""
+    files = modules(package)
+    return [
+        f"{module} imports {other}"
+        for module, path in files.items()
+        for other in imports(path, files)
+        if floor(other) > floor(module)
+    ]
+
+
+def circle(package):
+    """The modules of a circle, or nothing."""
+    files = modules(package)
+    graph = {module: set(imports(path, files)) - {module} for module, path in files.items()}
+    while ground := [module for module, needs in graph.items() if not needs]:
+        for module in ground:
+            del graph[module]
+        graph = {module: needs - set(ground) for module, needs in graph.items()}
+    return sorted(graph)
+
+
+def test_no_floor_imports_a_higher_one():
+    assert climbing(PACKAGE) == []
+
+
+def test_no_import_runs_in_a_circle():
+    assert circle(PACKAGE) == []
+
+
+def test_every_room_has_a_floor_and_there_are_at_most_nine():
+    rooms = {module.split(".")[0] for module in modules(PACKAGE)}
+    assert rooms == set().union(*FLOORS)
+    assert len(FLOORS) <= 9
+
+
+def test_files_are_short():
+    lengths = {path: len(path.read_text().splitlines()) for path in PACKAGE.rglob("*.py")}
+    assert {path: n for path, n in lengths.items() if n > 250} == {}
+    assert statistics.median(n for path, n in lengths.items() if path.parent.name == "methods") <= 65
+
+
+def copy_with(folder, file, line):
+    """A copy of the package with one more line."""
+    for path in PACKAGE.rglob("*.py"):
+        target = folder / path.relative_to(PACKAGE)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(path.read_text() + (f"\n{line}\n" if path == PACKAGE / file else ""))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        ("scalars.py", "import nag_optax.engine.accelerate"),
+        ("engine/accelerate.py", "from nag_optax.methods import nag"),
+        ("prox/penalties.py", "def late():\n    from nag_optax import solve"),
+        ("evaluation.py", "from nag_optax.outer.slow_weights import SlowWeightsState"),
+    ],
+)
+def test_an_import_that_climbs_is_found(tmp_path, file, line):
+    assert len(climbing(copy_with(tmp_path / "nag_optax", file, line))) == 1
+
+
+def test_a_circle_is_found(tmp_path):
+    line = "from nag_optax.engine.accelerate import accelerate"
+    copy = copy_with(tmp_path / "nag_optax", "engine/restart.py", line)
+    assert climbing(copy) == []
+    assert {"engine.restart", "engine.accelerate"} <= set(circle(copy))

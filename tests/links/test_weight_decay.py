@@ -1,0 +1,133 @@
+"""Weight decay beside any method: equal to Optax's, evaluated once, and the same for methods that know it."""
+
+import functools
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import nag_optax as no
+from nag_optax.links import proximally_decayed
+
+PARAMS = {"w": jnp.asarray([1.0, -2.0, 3.0]), "b": jnp.asarray(0.5)}
+RATE = optax.piecewise_constant_schedule(0.1, {2: 0.5, 4: 0.1})
+MASK = {"w": True, "b": False}
+
+
+def train(tx, steps=6):
+    params, state = PARAMS, tx.init(PARAMS)
+    update = jax.jit(tx.update)
+    for _ in range(steps):
+        updates, state = update(jax.tree.map(jnp.sin, params), state, params)
+        params = optax.apply_updates(params, updates)
+    return params, state
+
+
+@pytest.mark.parametrize("mask", [None, MASK, lambda params: MASK], ids=["all", "mask", "function"])
+@pytest.mark.parametrize("rate", [0.1, RATE], ids=["constant", "schedule"])
+@pytest.mark.parametrize("decay", [0.2, optax.linear_schedule(0.3, 0.0, 5)], ids=["constant", "schedule"])
+def test_it_is_that_of_optax_in_front_of_the_learning_rate(mask, rate, decay):
+    ours = no.decayed(optax.sgd(rate), rate, decay, mask)
+    scheduled = optax.add_decayed_weights if isinstance(decay, float) else scheduled_decay
+    theirs = optax.chain(scheduled(decay, mask), optax.scale_by_learning_rate(rate))
+    chex.assert_trees_all_close(train(ours)[0], train(theirs)[0], rtol=1e-6)
+
+
+def scheduled_decay(decay, mask):
+    """Optax's own takes no schedule; this is its sum, by hand."""
+
+    def update(updates, count, params=None):
+        updates = jax.tree.map(lambda u, p: u + decay(count) * p, updates, params)
+        return updates, count + 1
+
+    link = optax.GradientTransformation(lambda params: jnp.zeros((), jnp.int32), update)
+    return link if mask is None else optax.masked(link, mask)
+
+
+METHODS = {
+    "nag": (no.nag, no.decayed),
+    "nadam": (no.nadam, no.decayed),
+    "adan": (no.adan, proximally_decayed),
+}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_argument_of_a_method_is_the_link(name):
+    make, link = METHODS[name]
+    argument = train(make(RATE, weight_decay=0.2, mask=MASK))
+    wrapped = train(link(make(RATE), RATE, 0.2, MASK))
+    chex.assert_trees_all_close(argument, wrapped, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_schedule_is_evaluated_once_an_update(name):
+    """One owner: with weight decay, the method and its decay get the same value."""
+    calls = []
+
+    def rate(count):
+        calls.append(count)
+        return 0.1
+
+    tx = METHODS[name][0](rate, weight_decay=0.2)
+    state = tx.init(PARAMS)
+    calls.clear()
+    jax.make_jaxpr(tx.update)(PARAMS, state, PARAMS)
+    assert len(calls) == 1
+
+
+def test_a_function_of_the_learning_rate_serves_as_well():
+    make = functools.partial(no.nag, momentum=0.8)
+    chex.assert_trees_all_close(
+        train(no.decayed(make, RATE, 0.2))[0], train(no.nag(RATE, 0.8, weight_decay=0.2))[0], rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize("tx", [no.ogm(0.1), no.fista(0.1, no.prox.none()), no.snoo(optax.adam(0.1))])
+def test_any_method_decays(tx):
+    plain, _ = tx.update(PARAMS, tx.init(PARAMS), PARAMS)
+    decayed = no.decayed(tx, 0.1, 0.5)
+    updates, state = decayed.update(PARAMS, decayed.init(PARAMS), PARAMS)
+    chex.assert_trees_all_close(updates, jax.tree.map(lambda u, p: u - 0.05 * p, plain, PARAMS), rtol=1e-6)
+    no.eval_params(state, PARAMS)
+
+
+def test_a_static_zero_is_the_method_itself():
+    tx = no.nag(0.1)
+    assert jax.tree.structure(no.decayed(tx, 0.1, 0.0).init(PARAMS)) == jax.tree.structure(tx.init(PARAMS))
+
+
+def test_extra_arguments_reach_the_method():
+    tx = no.decayed(no.nag(0.1, restart="value"), 0.1, 0.1)
+    with pytest.raises(ValueError, match="value"):
+        tx.update(PARAMS, tx.init(PARAMS), PARAMS)
+    tx.update(PARAMS, tx.init(PARAMS), PARAMS, value=1.0)
+
+
+def test_it_may_be_traced_and_keeps_low_precision():
+    params = jnp.ones(3, jnp.bfloat16)
+
+    def first(decay):
+        tx = no.decayed(optax.sgd(0.5), 0.5, decay)
+        return tx.update(0 * params, tx.init(params), params)[0]
+
+    updates = jax.vmap(first)(jnp.asarray([0.5, 1.0]))
+    assert updates.dtype == jnp.bfloat16
+    np.testing.assert_array_equal(updates.astype(float)[:, 0], [-0.25, -0.5])
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: no.decayed(no.nag(0.1), -0.1, 0.1), ValueError, "learning_rate must be finite, at least 0"),
+        (lambda: no.decayed(no.nag(0.1), 0.1, -0.1), ValueError, "weight_decay must be finite, at least 0"),
+        (lambda: no.decayed(no.nag(0.1), 0.1, "0.1"), TypeError, "weight_decay must be a number or a schedule"),
+        (lambda: no.decayed(0.1, 0.1, 0.1), TypeError, "tx must be a gradient transformation of Optax, got float"),
+        (lambda: no.decayed(lambda rate: rate, 0.1, 0.1), TypeError, "tx must be a gradient transformation"),
+    ],
+)
+def test_bad_arguments_are_refused_by_name(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
