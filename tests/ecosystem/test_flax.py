@@ -5,9 +5,9 @@ import jax
 import jax.numpy as jnp
 import optax
 import pytest
-from transformations import TRANSFORMATIONS
 
 from nag_optax import eval_params, nag, schedules
+from tests.catalogue import CATALOGUE
 
 pytest.importorskip("flax")
 from flax import linen, nnx, serialization
@@ -116,10 +116,9 @@ def test_nnx_base_iterate_of_a_partition_and_of_scale_by_nag():
     )
 
 
-@pytest.mark.parametrize("name", TRANSFORMATIONS)
+@pytest.mark.parametrize("name", CATALOGUE)
 def test_state_round_trips_through_flax_serialization(name):
-    factory, arguments = TRANSFORMATIONS[name]
-    tx, params = factory(**arguments), {"w": jnp.ones((2, 3)), "b": jnp.ones(())}
+    tx, params = CATALOGUE[name].make(), {"w": jnp.ones((2, 3)), "b": jnp.ones(())}
     state = tx.init(params)
     for _ in range(3):
         _, state = tx.update(params, state, params, value=1.0)

@@ -3,11 +3,11 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from problems import Logistic, Quadratic
-from running import trajectory
 
 import nag_optax as no
 from nag_optax import Rule, accelerate, from_coupling
+from tests.support.problems import Logistic, Quadratic
+from tests.support.running import trajectory
 
 STEPS = 300
 PROBLEMS = [Quadratic, Logistic]

@@ -3,13 +3,12 @@
 import jax.numpy as jnp
 import numpy as np
 import optax
-import problems
 import pytest
-import twins
-from running import run
 
 from nag_optax import nag, scale_by_nag, schedules
 from nag_optax.evaluation import eval_params
+from tests.support import problems, twins
+from tests.support.running import run
 
 STEPS = 300
 
@@ -32,7 +31,7 @@ def table(function, scale=1.0):
 def compare(method, twin, tolerance=1e-12):
     """Both on both problems, without and with multiplicative gradient noise."""
     for noise in (0.0, 0.5):
-        for problem, factors in problems.oracles(STEPS, noise):
+        for problem, factors in problems.noisy_problems(STEPS, noise):
             params, base, _ = run(
                 method(1 / problem.smoothness),
                 lambda x, k, f, problem=problem: f[k] * problem.gradient(x),

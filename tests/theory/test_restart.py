@@ -4,12 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-import problems
 import pytest
-import twins
-from running import run
 
 from nag_optax import eval_params, nag, schedules
+from tests.support import problems, twins
+from tests.support.running import run
 
 STEPS = 1500
 PROBLEM = problems.Quadratic()

@@ -9,7 +9,7 @@ import numpy as np
 import optax
 import pytest
 
-from nag_optax import nag, scale_by_inverse_sqrt_size, scale_by_nag, schedules
+from nag_optax import nag, scale_by_nag, schedules
 
 STEPS = 300
 
@@ -213,12 +213,3 @@ def test_nothing_but_gradients_and_state_is_required():
     tx = nag(0.1, schedules.nesterov(), restart="gradient")
     updates, _ = tx.update(jnp.ones(2), tx.init(jnp.ones(2)))
     np.testing.assert_allclose(updates, -0.1, rtol=1e-6)
-
-
-def test_inverse_sqrt_size_is_a_step_size_rule():
-    gradients = {"w": jnp.ones((4, 6)), "b": jnp.ones(1)}
-    scaled = optax.chain(scale_by_inverse_sqrt_size(), optax.sgd(0.5))
-    plain = optax.sgd(0.5 / 5)
-    chex.assert_trees_all_close(
-        scaled.update(gradients, scaled.init(gradients))[0], plain.update(gradients, plain.init(gradients))[0]
-    )
