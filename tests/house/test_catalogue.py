@@ -78,7 +78,7 @@ def mute(learning_rate):
 def test_a_forgotten_transformation_is_noticed(monkeypatch, function):
     monkeypatch.setattr(no, function.__name__, function, raising=False)
     monkeypatch.setattr(no, "__all__", [*no.__all__, function.__name__])
-    assert differences(no, CATALOGUE) == {function.__name__}
+    assert function.__name__ in differences(no, CATALOGUE)
 
 
 def test_a_public_function_that_does_not_say_what_it_returns_is_noticed(monkeypatch):
@@ -90,11 +90,11 @@ def test_a_public_function_that_does_not_say_what_it_returns_is_noticed(monkeypa
 
 @pytest.mark.parametrize("name", ["nag", "ogm", "diloco"])
 def test_a_missing_row_is_noticed(name):
-    assert differences(no, {row: CATALOGUE[row] for row in CATALOGUE if name not in methods([row])}) == {name}
+    assert name in differences(no, {row: CATALOGUE[row] for row in CATALOGUE if name not in methods([row])})
 
 
 def test_a_row_that_is_not_public_is_noticed():
-    assert differences(no, {**CATALOGUE, "adamw, of Optax": CATALOGUE["nag"]}) == {"adamw"}
+    assert "adamw" in differences(no, {**CATALOGUE, "adamw, of Optax": CATALOGUE["nag"]})
 
 
 def test_the_groups_are_made_of_rows():
