@@ -22,9 +22,9 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks.convex_problems import jaxopt, problems
-from benchmarks.lassos import design
 from benchmarks.report import add_out, heading, outputs, publish
 from nag_optax import minimize, prox
+from oracles.lassos import design
 
 TARGETS = (1e-3, 1e-6, 1e-10)
 LADDER = 10.0 ** -np.arange(-3, 14.25, 0.25)

@@ -14,8 +14,8 @@ import numpy as np
 import sklearn.datasets
 import sklearn.linear_model as linear_model
 
-from benchmarks.lassos import design, with_known_optimum
 from nag_optax import prox
+from oracles.lassos import design, with_known_optimum
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # deprecations that the unmaintained package cannot mend

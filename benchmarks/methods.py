@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import optax
 
-from nag_optax import nag, schedules
+from nag_optax import momenta, nag
 
 PAPER_STEPS, PERIOD, SHORTEST_PERIOD = 750_000, 250, 10
 """Of Sutskever et al. (2013): all updates, and those of every momentum of its schedule. In a shorter training the
@@ -39,7 +39,7 @@ def of_rate(make, *args, **options):
 
 def scheduled(max_momentum, rate, steps, *, dropped=False, **options):
     """``nag`` under the schedule of Sutskever et al., perhaps with their drop to 0.9 near the end."""
-    momentum = schedules.sutskever(max_momentum, max(SHORTEST_PERIOD, PERIOD * steps // PAPER_STEPS))
+    momentum = momenta.sutskever(max_momentum, max(SHORTEST_PERIOD, PERIOD * steps // PAPER_STEPS))
     if dropped:
         momentum = optax.join_schedules([momentum, optax.constant_schedule(0.9)], [steps - steps // 20])
     return nag(rate, momentum, **options)
@@ -60,7 +60,7 @@ PEERS = ARTICLE | {ADAM: Method(of_rate(optax.adam), 0.002, normalised=True)}
 NAG = {
     "nag 0.9": Method(of_rate(nag, 0.9), 0.1),
     "nag to 0.99": Method(partial(scheduled, 0.99), 0.03),
-    "nag t_k, restart": Method(of_rate(nag, schedules.nesterov(), restart="gradient"), 0.03),
+    "nag t_k, restart": Method(of_rate(nag, momenta.nesterov(), restart="gradient"), 0.03),
 }
 
 LARGER = (0.99, 0.995, 0.999)

@@ -4,7 +4,7 @@
 
 For each row and number of gradients N: the closed form, what the library's method leaves on the function that attains
 it, their relative difference, and the largest error on a grid of other functions, as a share of the closed form.
-`benchmarks.worst_cases` explains the rows.
+`oracles.worst_cases` explains the rows, `benchmarks.attained` runs the methods.
 """
 
 import argparse
@@ -13,8 +13,9 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
+from benchmarks.attained import largest_on_a_grid, measured
 from benchmarks.report import add_out, heading, outputs, publish
-from benchmarks.worst_cases import ROWS, largest_on_a_grid, measured, worst_case
+from oracles.worst_cases import ROWS, worst_case
 
 
 def measure(steps, q):

@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 from benchmarks import steps
 from benchmarks.report import add_out, heading, outputs, publish
-from nag_optax import compensated, nag, schedules, stochastic_rounding
+from nag_optax import compensated, momenta, nag, stochastic_rounding
 
 PEER = "optax.sgd(nesterov=True)"
 WIDTHS = {"float32": 4, "bfloat16": 2}
@@ -45,7 +45,7 @@ def ours(*links, **options):
 
 def restarting():
     """A sequence and a restart, which sums over all leaves."""
-    return nag(0.1, schedules.nesterov(), restart="gradient")
+    return nag(0.1, momenta.nesterov(), restart="gradient")
 
 
 def clipped():
@@ -79,7 +79,7 @@ COMPILED = {
     PEER: optax_nesterov(),
     "nag": ours(),
     "nag, velocity=step": ours(velocity="step"),
-    "nag, nesterov sequence": lambda: nag(0.1, schedules.nesterov()),
+    "nag, nesterov sequence": lambda: nag(0.1, momenta.nesterov()),
     "nag, restart=gradient": restarting,
     f"{PEER}, clip_by_global_norm": clipped,
 }

@@ -26,7 +26,7 @@ import numpy as np
 import optax
 from support import BLUE, GREEN, GREY, ORANGE, PINK, finish, keep, run, show
 
-from nag_optax import eval_params, nag, schedules
+from nag_optax import eval_params, momenta, nag
 
 jax.config.update("jax_enable_x64", True)
 
@@ -114,14 +114,14 @@ show(fig)
 fig, (left, right) = plt.subplots(1, 2, figsize=(8.2, 2.9), sharey=True)
 K, table = 15_000, {}
 for ax, name, sequence, style, color in (
-    (left, "nesterov()", schedules.nesterov(), "-", BLUE),
-    (left, "polynomial(2)", schedules.polynomial(2), "--", ORANGE),
-    (left, "polynomial(4)", schedules.polynomial(4), "-", PINK),
-    (left, "strongly_convex(100)", schedules.strongly_convex(100), "-", GREY),
-    (right, "sutskever(0.99)", schedules.sutskever(0.99), "-", GREEN),
-    (right, "dozat(0.9)", schedules.dozat(0.9), "-", "black"),
+    (left, "nesterov()", momenta.nesterov(), "-", BLUE),
+    (left, "polynomial(2)", momenta.polynomial(2), "--", ORANGE),
+    (left, "polynomial(4)", momenta.polynomial(4), "-", PINK),
+    (left, "strongly_convex(100)", momenta.strongly_convex(100), "-", GREY),
+    (right, "sutskever(0.99)", momenta.sutskever(0.99), "-", GREEN),
+    (right, "dozat(0.9)", momenta.dozat(0.9), "-", "black"),
 ):
-    table[name] = schedules.tabulate(sequence, K + 1)
+    table[name] = momenta.tabulate(sequence, K + 1)
     ax.plot(table[name], style, color=color, label=name)
 for name, numerator in (("nesterov()", 3), ("polynomial(2)", 3), ("polynomial(4)", 5)):
     assert abs(K * (1 - table[name][K]) - numerator) < 0.01
@@ -143,7 +143,7 @@ show(fig)
 
 # %%
 N, n, k = 20, 1001, np.arange(1, 501)
-exact, mus = nag(1.0, schedules.nesterov()), table["nesterov()"]
+exact, mus = nag(1.0, momenta.nesterov()), table["nesterov()"]
 # optax.sgd takes no momentum schedule; inject_hyperparams gives it one, in the dtype of the params: float64 here.
 lagged = optax.inject_hyperparams(optax.sgd)(learning_rate=1.0, momentum=lambda k: mus[k], nesterov=True)
 
@@ -242,10 +242,10 @@ show(fig)
 # %%
 gorge, first = quadratic(np.geomspace(1e-4, 1, 40)), jnp.asarray(np.random.default_rng(1).standard_normal(40))
 fig, ax = plt.subplots(figsize=(8.2, 3.6))
-final = {"known": base_losses(nag(1.0, schedules.strongly_convex(1e4)), gorge, first, 1500)}
+final = {"known": base_losses(nag(1.0, momenta.strongly_convex(1e4)), gorge, first, 1500)}
 ax.semilogy(final["known"], color=GREY, label="strongly_convex(1e4)")
 for restart, color in {None: "black", "speed": PINK, "gradient": BLUE, "value": GREEN}.items():
-    tx = nag(1.0, schedules.nesterov(), restart=restart)
+    tx = nag(1.0, momenta.nesterov(), restart=restart)
     _, (base, age) = run(tx, gorge, first, 1500, read=lambda state, x: (eval_params(state, x), state.age))
     final[restart], restarts = jax.vmap(gorge)(base), 1 + np.flatnonzero(age[1:] == 0)
     label, style = f"restart={restart!r}, {len(restarts)} times", "o--" if restart == "value" else "o-"

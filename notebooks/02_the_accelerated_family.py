@@ -27,7 +27,7 @@ import numpy as np
 from support import AMBER, BLACK, BLUE, GREEN, GREY, ORANGE, PINK, SKY, finish, keep, run, show
 
 import nag_optax as no
-from nag_optax import eval_params, schedules
+from nag_optax import eval_params, momenta
 
 jax.config.update("jax_enable_x64", True)
 
@@ -98,7 +98,7 @@ def closed_forms():
 
 convex = {
     "gradient descent": (gradient_descent(1.0), "base", GREY),
-    "NAG, $t_k$": (no.nag(1.0, schedules.nesterov()), "base", BLUE),
+    "NAG, $t_k$": (no.nag(1.0, momenta.nesterov()), "base", BLUE),
     "NAG, $(k-1)/(k+2)$": (no.linear_coupling(1.0), "base", SKY),
     "OGM": (no.ogm(1.0), "last_step", ORANGE),
 }
@@ -318,7 +318,7 @@ def mean_losses(tx, sigma, steps):
 
 fig, axes = plt.subplots(1, 2, figsize=(8.2, 3.4))
 for ax, sigma, steps in zip(axes, (0.5, 3.0), (1500, 15000), strict=True):
-    growth, momentum = 1 + sigma**2, schedules.strongly_convex(KAPPA)
+    growth, momentum = 1 + sigma**2, momenta.strongly_convex(KAPPA)
     root = 1 / (growth * KAPPA**0.5)
     methods = {
         "gradient descent": (gradient_descent(1 / growth), GREY),

@@ -36,7 +36,8 @@ import vgg16
 from benchmarks import training, training_report
 from benchmarks.methods import ADAM, ARTICLE, DROPPED, LARGER
 from benchmarks.runs import Runs
-from nag_optax import nag, scale_by_inverse_sqrt_size, schedules
+from nag_optax import momenta, nag
+from nag_optax.links import scale_by_inverse_sqrt_size
 
 # %% [markdown]
 # ## 1. "Gradients do not vanish"
@@ -305,7 +306,7 @@ rules = {
     ),
     r"gradient descent, $\alpha / \sqrt{N}$": (optax.sgd(1 / smoothness / np.sqrt(N)), BLACK),
     "gradient descent, $1/L$": (optax.sgd(1 / smoothness), GREY),
-    "NAG, $1/L$": (nag(1 / smoothness, schedules.nesterov()), BLUE),
+    "NAG, $1/L$": (nag(1 / smoothness, momenta.nesterov()), BLUE),
 }
 losses = {
     name: jax.lax.map(regression, run(tx, regression, start, 1000, read=lambda state, x: jnp.zeros(()))[0])

@@ -2,14 +2,12 @@
 
 from nag_optax.links.compensated import compensated
 from nag_optax.links.inverse_sqrt_size import scale_by_inverse_sqrt_size
-from nag_optax.links.root_mean_square import over_root_mean_square
 from nag_optax.links.stochastic_rounding import stochastic_rounding
 from nag_optax.links.weight_decay import decayed, proximally_decayed
 
 __all__ = [
     "compensated",
     "decayed",
-    "over_root_mean_square",
     "proximally_decayed",
     "scale_by_inverse_sqrt_size",
     "stochastic_rounding",

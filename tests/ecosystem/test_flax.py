@@ -5,9 +5,9 @@ import jax
 import jax.numpy as jnp
 import optax
 import pytest
-from transformations import TRANSFORMATIONS
 
-from nag_optax import eval_params, nag, schedules
+from nag_optax import eval_params, momenta, nag
+from tests.catalogue import CATALOGUE
 
 pytest.importorskip("flax")
 from flax import linen, nnx, serialization
@@ -51,7 +51,7 @@ def test_train_state_learns_and_its_base_iterate_is_found():
 
 
 def test_train_state_with_the_recipe_for_extra_arguments():
-    state = linen_state(nag(0.1, schedules.nesterov(), restart="value"))
+    state = linen_state(nag(0.1, momenta.nesterov(), restart="value"))
     with pytest.raises(ValueError, match="value="):
         state.apply_gradients(grads=state.params, value=1.0)
     before = linen_loss(state, state.params)
@@ -75,7 +75,7 @@ def nnx_step(model, optimizer):
 def test_nnx_optimizer_learns_and_its_base_iterate_is_that_of_optax(restart):
     model = nnx.Linear(3, 1, rngs=nnx.Rngs(1))
     start = nnx.to_pure_dict(nnx.state(model, nnx.Param))
-    tx = optax.chain(optax.clip_by_global_norm(1.0), nag(0.1, schedules.nesterov(), restart=restart))
+    tx = optax.chain(optax.clip_by_global_norm(1.0), nag(0.1, momenta.nesterov(), restart=restart))
     optimizer = nnx.Optimizer(model, tx, wrt=nnx.Param)
 
     params, state = start, tx.init(start)
@@ -116,10 +116,9 @@ def test_nnx_base_iterate_of_a_partition_and_of_scale_by_nag():
     )
 
 
-@pytest.mark.parametrize("name", TRANSFORMATIONS)
+@pytest.mark.parametrize("name", CATALOGUE)
 def test_state_round_trips_through_flax_serialization(name):
-    factory, arguments = TRANSFORMATIONS[name]
-    tx, params = factory(**arguments), {"w": jnp.ones((2, 3)), "b": jnp.ones(())}
+    tx, params = CATALOGUE[name].make(), {"w": jnp.ones((2, 3)), "b": jnp.ones(())}
     state = tx.init(params)
     for _ in range(3):
         _, state = tx.update(params, state, params, value=1.0)

@@ -5,15 +5,15 @@ import jax
 import jax.numpy as jnp
 import optax
 import pytest
-from transformations import KINDS, TRANSFORMATIONS
+
+from tests.catalogue import CATALOGUE, KINDS
 
 ocp = pytest.importorskip("orbax.checkpoint")
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_training_continues_from_a_checkpoint_to_the_same_bits(name, tmp_path):
-    factory, arguments = TRANSFORMATIONS[name]
-    tx, start = factory(**arguments), {"w": jnp.ones((4, 128)), "b": jnp.asarray(2.0)}
+    tx, start = CATALOGUE[name].make(), {"w": jnp.ones((4, 128)), "b": jnp.asarray(2.0)}
 
     @jax.jit
     def step(carry):

@@ -14,7 +14,7 @@ pytest.importorskip("tqdm")
 
 from benchmarks import autoencoder, methods, tasks, training, training_report
 from benchmarks.runs import HEADER, Curve, Key, Runs
-from nag_optax import schedules
+from nag_optax import momenta
 
 STEPS = 100
 
@@ -102,7 +102,7 @@ def test_the_schedule_of_the_paper_shrinks_with_the_training_and_drops_at_its_en
             found.append((state.momentum - 1) / before)
         return np.array(found[1:])
 
-    expected = [float(schedules.sutskever(0.999, 10)(k)) for k in range(1, 60)]
+    expected = [float(momenta.sutskever(0.999, 10)(k)) for k in range(1, 60)]
     np.testing.assert_allclose(momenta(60), expected, rtol=1e-3)
     dropped = momenta(60, dropped=True)
     np.testing.assert_allclose(dropped[:56], expected[:56], rtol=1e-3)
@@ -114,7 +114,7 @@ def test_the_schedule_of_the_paper_shrinks_with_the_training_and_drops_at_its_en
 def test_only_the_rows_of_nag_look_ahead(row, leads):
     tx = methods.TABLE[row].make(0.1, 60)
     update, _ = tx.update(jnp.ones(()), tx.init(jnp.zeros(())), jnp.zeros(()))
-    momentum = float(schedules.sutskever(0.99, 10)(1))
+    momentum = float(momenta.sutskever(0.99, 10)(1))
     assert float(update) == pytest.approx(-0.1 * (1 + leads * momentum), rel=1e-6)
 
 

@@ -3,11 +3,11 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from problems import Logistic, Quadratic
-from running import trajectory
 
 import nag_optax as no
 from nag_optax import Rule, accelerate, from_coupling
+from tests.support.problems import Logistic, Quadratic
+from tests.support.running import trajectory
 
 STEPS = 300
 PROBLEMS = [Quadratic, Logistic]
@@ -49,7 +49,7 @@ def general_scheme(L, mu, gamma_0):
     def alpha(gamma):
         return ((mu - gamma) + jnp.sqrt((gamma - mu) ** 2 + 4 * L * gamma)) / (2 * L)
 
-    def step(step, age, gamma):
+    def numbers(count, age, gamma):
         a = alpha(gamma)
         gamma_next = (1 - a) * gamma + a * mu
         tau, tau_next = (
@@ -57,7 +57,7 @@ def general_scheme(L, mu, gamma_0):
         )
         return from_coupling(tau, tau_next, a * mu / gamma_next, a / gamma_next, 1 / L), gamma_next
 
-    return accelerate(Rule(lambda: gamma_0, step))
+    return accelerate(Rule(lambda: gamma_0, numbers))
 
 
 def potentials(problem, method, gammas):

@@ -6,12 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from composite_problems import lasso, lasso_with_known_optimum
-from problems import Logistic
-from running import close, trajectory
 
-from benchmarks import published
-from nag_optax import ac_fgm, adanag, fista, prox, schedules
+from nag_optax import ac_fgm, adanag, fista, momenta, prox
+from oracles.published import composite
+from tests.support.composite_problems import lasso, lasso_with_known_optimum
+from tests.support.problems import Logistic
+from tests.support.running import close, trajectory
 
 STEPS = 300
 
@@ -27,43 +27,17 @@ def in_jax(problem):
     return (lambda w: 0.5 * jnp.sum((X @ w - y) ** 2)), prox.l1(problem.strength)
 
 
-def fista_twin(problem, x, s, momenta, restart=False):
-    """Beck & Teboulle, with O'Donoghue & Candes' restart; momenta is a function that starts them anew."""
-    y, betas = x, momenta()
-    while True:
-        x_next = problem.prox(y - s * problem.gradient(y), s)
-        if restart and (y - x_next) @ (x_next - x) > 0:
-            y, betas = x_next, momenta()
-        else:
-            y = x_next + next(betas) * (x_next - x)
-        x = x_next
-        yield y, x
-
-
-def nesterov_momenta():
-    return ((a - 1) / b for a, b in itertools.pairwise(published.t_sequence()))
-
-
-def chambolle_pock_momenta(s, mu_f, mu_g):
-    """Algorithm 5 of Chambolle & Pock 2016: beta_k for k = 1, 2, ... from t_0 = 0."""
-    mu = mu_f + mu_g
-    q, t = s * mu / (1 + s * mu_g), 1.0
-    while True:
-        t_next = (1 - q * t**2 + np.sqrt((1 - q * t**2) ** 2 + 4 * t**2)) / 2
-        yield (t - 1) / t_next * (1 + s * mu_g - t_next * s * mu) / (1 - s * mu_f)
-        t = t_next
-
-
 @pytest.mark.parametrize("restart", [None, "gradient"])
 @pytest.mark.parametrize("sequence", ["nesterov", "chambolle-dossal"])
 def test_fista_takes_the_published_steps(sequence, restart):
     problem = lasso()
     s = 1 / problem.smoothness
-    momentum = None if sequence == "nesterov" else schedules.polynomial(3)
-    momenta = nesterov_momenta if momentum is None else lambda: ((k - 1) / (k + 3) for k in itertools.count(1))
+    momentum = None if sequence == "nesterov" else momenta.polynomial(3)
+    betas = composite.nesterov_momenta if momentum is None else lambda: ((k - 1) / (k + 3) for k in itertools.count(1))
     smooth, l1 = in_jax(problem)
     params, base = run(fista(s, l1, momentum=momentum, restart=restart), smooth, np.zeros(100))
-    points = list(itertools.islice(fista_twin(problem, np.zeros(100), s, momenta, bool(restart)), STEPS))
+    twin = composite.fista(problem.gradient, problem.prox, np.zeros(100), s, betas, bool(restart))
+    points = list(itertools.islice(twin, STEPS))
     close(params, np.array([y for y, _ in points]))
     close(base, np.array([x for _, x in points]))
 
@@ -94,10 +68,10 @@ def test_chambolle_and_pock_s_momentum_keeps_its_recursion_and_its_bound(mu_f, m
     def smooth(w):
         return 0.5 * jnp.sum((X @ w - y) ** 2) + mu_f / 2 * jnp.sum(w**2)
 
-    momentum = schedules.chambolle_pock(s, mu_f, mu_g)
+    momentum = momenta.chambolle_pock(s, mu_f, mu_g)
     np.testing.assert_allclose(
-        schedules.tabulate(momentum, 200)[1:],
-        list(itertools.islice(chambolle_pock_momenta(s, mu_f, mu_g), 199)),
+        momenta.tabulate(momentum, 200)[1:],
+        list(itertools.islice(composite.chambolle_pock_momenta(s, mu_f, mu_g), 199)),
         rtol=1e-10,
     )
     operator = prox.elastic_net(problem.strength, mu_g)
@@ -116,68 +90,13 @@ def test_monotone_fista_takes_the_published_steps_and_never_goes_up():
     smooth, l1 = in_jax(problem)
     s = 1 / problem.smoothness
     params, base = run(fista(s, l1, restart=None, monotone=True), smooth, np.zeros(100))
-    x = y = np.zeros(100)
-    points, rejected = [], 0
-    for t, t_next in itertools.islice(itertools.pairwise(published.t_sequence()), STEPS):
-        z = problem.prox(y - s * problem.gradient(y), s)
-        x_next = z if problem.value(z) <= problem.value(x) else x
-        rejected += x_next is x
-        y = x_next + t / t_next * (z - x_next) + (t - 1) / t_next * (x_next - x)
-        x = x_next
-        points.append((y, x))
-    assert rejected > 5
-    close(params, np.array([y for y, _ in points]))
-    close(base, np.array([x for _, x in points]))
+    twin = composite.monotone_fista(problem.value, problem.gradient, problem.prox, np.zeros(100), s)
+    points = list(itertools.islice(twin, STEPS))
+    assert sum(rejected for *_, rejected in points) > 5
+    close(params, np.array([y for y, _, _ in points]))
+    close(base, np.array([x for _, x, _ in points]))
     values = np.array([problem.value(x) for x in np.asarray(base)])
     assert np.all(np.diff(values) <= 0)
-
-
-def adanag_twin(value, gradient, x, L):
-    """Suh & Ma's three sequences."""
-
-    def tau(k):
-        return (k + 14) / 12
-
-    def alpha(k):
-        return 0.5 * ((tau(k + 1) - 1) / tau(k)) ** 2
-
-    def A(k):
-        return 0.0 if k < 0 else (k + 3) * (k + 4) ** 2 / (288 * (k + 15))
-
-    def B(k):
-        return (alpha(k) * tau(k)) ** 2
-
-    s = A(0) * 27 / (2 * 15 * (2 * 144 + 8 * 12 + 17)) / (alpha(0) * tau(0) * alpha(1) * L)
-    z = x
-    for k in itertools.count():
-        g = gradient(x)
-        y = x - s * g
-        z = z - alpha(k) * tau(k) * s * g
-        x_next = (1 - 1 / tau(k + 1)) * y + z / tau(k + 1)
-        g_next = gradient(x_next)
-        L = ((g_next - g) ** 2).sum() / (2 * (value(x) - value(x_next) - g_next @ (x - x_next)))
-        s = min((A(k - 1) + alpha(k) * tau(k)) / A(k) * s, 1 / (L * (A(k) / B(k) + 2 * B(k + 1) / A(k))))
-        x = x_next
-        yield x
-
-
-def ac_fgm_twin(value, gradient, x, L, step, beta=1 - 6**0.5 / 3, alpha=0.1):
-    """Li & Lan's loop, as their code has it; ``step(v, eta)`` is the prox."""
-    eta, y = 1 / (2.5 * L), x
-    x_new = step(x - eta * gradient(x), eta)
-    yield x_new
-    f, g, x = value(x_new), gradient(x_new), x_new
-    eta, tau_old, tau = min((1 - beta) * eta, 1 / (4 * L)), 0.0, 1.0
-    while True:
-        eta = min(4 / 3 * eta, (tau_old + 1) / tau * eta, tau / (4 * L))
-        tau_old, tau = tau, tau + 2 * (1 - alpha) * eta * L / tau + alpha / 2
-        z = step(y - eta * g, eta)
-        y = (1 - beta) * y + beta * z
-        x_new = (z + tau * x) / (1 + tau)
-        f_new, g_new = value(x_new), gradient(x_new)
-        L = ((g_new - g) ** 2).sum() / (2 * (f - f_new - g_new @ (x - x_new)))
-        f, g, x = f_new, g_new, x_new
-        yield x
 
 
 class TestWithoutAStepSize:
@@ -185,12 +104,12 @@ class TestWithoutAStepSize:
 
     def test_adanag_takes_the_published_steps(self):
         problem = Logistic()
-        points = itertools.islice(adanag_twin(problem.value, problem.gradient, problem.start, 5.0), 30)
+        points = itertools.islice(composite.adanag(problem.value, problem.gradient, problem.start, 5.0), 30)
         close(run(adanag(5.0), in_jax_logistic(problem), problem.start, 30)[0], np.array(list(points)), 1e-9)
 
     def test_ac_fgm_takes_the_published_steps(self):
         problem = Logistic()
-        twin = ac_fgm_twin(problem.value, problem.gradient, problem.start, 5.0, lambda v, eta: v)
+        twin = composite.ac_fgm(problem.value, problem.gradient, lambda v, eta: v, problem.start, 5.0)
         close(
             run(ac_fgm(smoothness=5.0), in_jax_logistic(problem), problem.start, 30)[0],
             np.array(list(itertools.islice(twin, 30))),
@@ -200,7 +119,7 @@ class TestWithoutAStepSize:
     def test_ac_fgm_takes_the_published_steps_with_a_prox(self):
         problem = lasso()
         smooth, l1 = in_jax(problem)
-        twin = ac_fgm_twin(problem.smooth, problem.gradient, np.zeros(100), problem.smoothness, problem.prox)
+        twin = composite.ac_fgm(problem.smooth, problem.gradient, problem.prox, np.zeros(100), problem.smoothness)
         close(
             run(ac_fgm(l1, problem.smoothness), smooth, np.zeros(100), 30)[0],
             np.array(list(itertools.islice(twin, 30))),

@@ -4,12 +4,12 @@ import itertools
 
 import numpy as np
 import pytest
-from problems import oracles
-from running import close, trajectory
 
 import nag_optax as no
-from benchmarks import published
-from nag_optax import schedules
+from nag_optax import momenta
+from oracles.published import outer
+from tests.support.problems import noisy_problems
+from tests.support.running import close, trajectory
 
 STEPS = 300
 
@@ -20,7 +20,7 @@ SAME_PARAMS_AND_BASE_ITERATE = {
     ),
     "linear coupling is nag with Su, Boyd & Candes' momentum": (
         lambda L: no.linear_coupling(1 / L),
-        lambda L: no.nag(1 / L, schedules.polynomial(2)),
+        lambda L: no.nag(1 / L, momenta.polynomial(2)),
     ),
     "robust momentum at its fast end is triple momentum": (
         lambda L: no.robust_momentum(L, 0.01 * L, 0.9),
@@ -29,13 +29,13 @@ SAME_PARAMS_AND_BASE_ITERATE = {
     "ITEM without strong convexity is OGM": (lambda L: no.item(L, 0.0), lambda L: no.ogm(1 / L)),
     "the non-stationary scheme without strong convexity is FISTA's": (
         lambda L: no.strongly_convex_nag(L, 0.0),
-        lambda L: no.nag(1 / L, schedules.nesterov()),
+        lambda L: no.nag(1 / L, momenta.nesterov()),
     ),
     "the stationary scheme is nag with a constant momentum": (
         lambda L: no.strongly_convex_nag(L, 0.01 * L, stationary=True),
-        lambda L: no.nag(1 / L, schedules.strongly_convex(100.0)),
+        lambda L: no.nag(1 / L, momenta.strongly_convex(100.0)),
     ),
-    "SNAG without growth is FISTA's": (lambda L: no.snag(L), lambda L: no.nag(1 / L, schedules.nesterov())),
+    "SNAG without growth is FISTA's": (lambda L: no.snag(L), lambda L: no.nag(1 / L, momenta.nesterov())),
     "MaSS without memory is nag": (lambda L: no.mass(1 / L, 0.05, 1.0), lambda L: no.nag(1 / L, 0.95 / 1.05)),
     "AGNES is MaSS with eta_2 = momentum (correction - learning rate)": (
         lambda L: no.agnes(0.5 / L * (1 - (1 - 1 / 12) / 0.95), 0.5 / L, 0.95 / 1.05),
@@ -55,7 +55,7 @@ SAME_PARAMS_AND_BASE_ITERATE = {
 @pytest.mark.parametrize("identity", SAME_PARAMS_AND_BASE_ITERATE)
 def test_methods_coincide(identity):
     one, other = SAME_PARAMS_AND_BASE_ITERATE[identity]
-    for problem, factors in oracles(STEPS, 0.5):
+    for problem, factors in noisy_problems(STEPS, 0.5):
         L = problem.smoothness
         ours = trajectory(one(L), problem.gradient, problem.start, factors)
         theirs = trajectory(other(L), problem.gradient, problem.start, factors)
@@ -95,7 +95,7 @@ def synthesized_nesterov(alpha, b1, b2):
 @pytest.mark.parametrize("name", AS_QHM)
 def test_method_is_a_qhm_in_params(name):
     make, as_qhm = AS_QHM[name]
-    for problem, factors in oracles(STEPS, 0.5):
+    for problem, factors in noisy_problems(STEPS, 0.5):
         L = problem.smoothness
         ours, qhm = (
             trajectory(tx, problem.gradient, problem.start, factors)[0] for tx in (make(L), no.qhm(*as_qhm(L)))
@@ -105,8 +105,8 @@ def test_method_is_a_qhm_in_params(name):
 
 def test_generalized_primal_averaging_is_a_qhm_in_params():
     rate, mu_x, mu_y = 0.8, 0.9967, 0.7
-    for problem, factors in oracles(STEPS, 0.5):
+    for problem, factors in noisy_problems(STEPS, 0.5):
         L, gradient = problem.smoothness, lambda x, k, p=problem, f=factors: f[k] * p.gradient(x)
-        points = itertools.islice(published.gpa(gradient, problem.start, L, rate, mu_x, mu_y), STEPS)
+        points = itertools.islice(outer.gpa(gradient, problem.start, L, rate, mu_x, mu_y), STEPS)
         qhm = trajectory(no.qhm(rate / L, mu_x, mu_y), problem.gradient, problem.start, factors)[0]
         close(qhm, np.array([y for y, _, _ in points]))

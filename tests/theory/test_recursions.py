@@ -3,13 +3,12 @@
 import jax.numpy as jnp
 import numpy as np
 import optax
-import problems
 import pytest
-import twins
-from running import run
 
-from nag_optax import nag, scale_by_nag, schedules
+from nag_optax import momenta, nag, scale_by_nag
 from nag_optax.evaluation import eval_params
+from tests.support import problems, twins
+from tests.support.running import run
 
 STEPS = 300
 
@@ -32,7 +31,7 @@ def table(function, scale=1.0):
 def compare(method, twin, tolerance=1e-12):
     """Both on both problems, without and with multiplicative gradient noise."""
     for noise in (0.0, 0.5):
-        for problem, factors in problems.oracles(STEPS, noise):
+        for problem, factors in problems.noisy_problems(STEPS, noise):
             params, base, _ = run(
                 method(1 / problem.smoothness),
                 lambda x, k, f, problem=problem: f[k] * problem.gradient(x),
@@ -77,7 +76,7 @@ def test_lookahead_may_vary_too():
 @pytest.mark.parametrize("velocity", ["gradient", "step"])
 def test_both_velocities_are_exact_nag_under_a_momentum_schedule(velocity):
     def method(lr):
-        return nag(lr, schedules.sutskever(0.9), velocity=velocity)
+        return nag(lr, momenta.sutskever(0.9), velocity=velocity)
 
     def twin(gradient, start, lr):
         return twins.sutskever(
@@ -98,7 +97,7 @@ def test_fista_sequence_is_exact():
     def twin(gradient, start, lr):
         return twins.sutskever(gradient, start, lambda t: betas[t], lambda t: lr, lambda t: 1.0, STEPS)
 
-    compare(lambda lr: nag(lr, schedules.nesterov()), twin)
+    compare(lambda lr: nag(lr, momenta.nesterov()), twin)
 
 
 def test_step_velocity_is_keras_and_gradient_velocity_is_torch_under_a_learning_rate_schedule():
@@ -130,8 +129,8 @@ def test_the_real_torch_sgd_agrees():
 def test_scale_by_nag_in_a_chain_is_nag_and_its_base_iterate_takes_the_learning_rate():
     problem = problems.Quadratic()
     learning_rate = table(warm_up_and_drop, 1 / problem.smoothness)
-    whole = nag(learning_rate, schedules.polynomial())
-    parts = optax.chain(scale_by_nag(schedules.polynomial()), optax.scale_by_learning_rate(learning_rate))
+    whole = nag(learning_rate, momenta.polynomial())
+    parts = optax.chain(scale_by_nag(momenta.polynomial()), optax.scale_by_learning_rate(learning_rate))
     x = y = jnp.asarray(problem.start)
     s, t = whole.init(x), parts.init(y)
     for _ in range(60):

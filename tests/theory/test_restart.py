@@ -4,12 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-import problems
 import pytest
-import twins
-from running import run
 
-from nag_optax import eval_params, nag, schedules
+from nag_optax import eval_params, momenta, nag
+from tests.support import problems, twins
+from tests.support.running import run
 
 STEPS = 1500
 PROBLEM = problems.Quadratic()
@@ -46,7 +45,7 @@ def run_with(method, **extra):
 
 @pytest.mark.parametrize("velocity", ["gradient", "step"])
 def test_gradient_restart_is_odonoghue_and_candes(velocity):
-    method = nag(LEARNING_RATE, schedules.nesterov(), restart="gradient", velocity=velocity)
+    method = nag(LEARNING_RATE, momenta.nesterov(), restart="gradient", velocity=velocity)
     _, base, ages = run(method, gradient, jnp.asarray(PROBLEM.start), STEPS)
     xs, times = twins.restarted_fista(PROBLEM.gradient, PROBLEM.start, LEARNING_RATE, STEPS, "gradient")
     assert len(times) >= 3
@@ -55,7 +54,7 @@ def test_gradient_restart_is_odonoghue_and_candes(velocity):
 
 
 def test_value_restart_with_the_function_is_odonoghue_and_candes():
-    method = nag(LEARNING_RATE, schedules.nesterov(), restart="value")
+    method = nag(LEARNING_RATE, momenta.nesterov(), restart="value")
     base, times = run_with(method, value_fn=lambda params: value)
     xs, expected = twins.restarted_fista(PROBLEM.gradient, PROBLEM.start, LEARNING_RATE, STEPS, "value", PROBLEM.value)
     assert len(expected) >= 3
@@ -64,15 +63,15 @@ def test_value_restart_with_the_function_is_odonoghue_and_candes():
 
 
 def test_value_restart_with_the_loss_at_params_restarts_when_that_loss_goes_up():
-    method = nag(LEARNING_RATE, schedules.nesterov(), restart="value")
+    method = nag(LEARNING_RATE, momenta.nesterov(), restart="value")
     base, times = run_with(method, value=value)
     assert len(times) >= 3
-    plain, _ = run_with(nag(LEARNING_RATE, schedules.nesterov()))
+    plain, _ = run_with(nag(LEARNING_RATE, momenta.nesterov()))
     assert value(base[-1]) < 1e-3 * value(plain[-1])
 
 
 def test_speed_restart_is_su_boyd_and_candes():
-    method = nag(LEARNING_RATE, schedules.polynomial(), restart="speed")
+    method = nag(LEARNING_RATE, momenta.polynomial(), restart="speed")
     _, base, ages = run(method, gradient, jnp.asarray(PROBLEM.start), STEPS)
     xs, times = twins.speed_restarted(PROBLEM.gradient, PROBLEM.start, LEARNING_RATE, STEPS)
     assert len(times) >= 3
@@ -95,7 +94,7 @@ def test_restart_of_a_constant_momentum_empties_the_velocity(restart, lookahead)
 def test_restart_recovers_the_rate_that_the_condition_number_allows():
     runs = {
         restart: value(
-            run(nag(LEARNING_RATE, schedules.nesterov(), restart=restart), gradient, jnp.asarray(PROBLEM.start), STEPS)[
+            run(nag(LEARNING_RATE, momenta.nesterov(), restart=restart), gradient, jnp.asarray(PROBLEM.start), STEPS)[
                 1
             ][-1]
         )

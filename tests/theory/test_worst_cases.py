@@ -1,17 +1,21 @@
 """The accelerated methods attain their exact worst cases, and never exceed them.
 
-The rows and the functions are those of ``benchmarks/worst_cases.py``; ``python -m benchmarks.theory`` prints the table.
+The rows and the functions are those of ``oracles/worst_cases.py``; ``python -m benchmarks.theory`` prints the table.
 """
+
+from functools import partial
 
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 
-from benchmarks.functions import huber
-from benchmarks.worst_cases import ROWS, largest_on_a_grid, measured, nag_on_the_line, worst_case
-from nag_optax import engine, nag, schedules
-from nag_optax.precision.buffer import make_buffer
+from benchmarks.attained import METHODS, largest_on_a_grid, measured
+from nag_optax import momenta, nag
+from nag_optax.engine import accelerate
+from nag_optax.engine.storage.buffer import make_buffer
+from oracles.functions import huber
+from oracles.worst_cases import ROWS, nag_on_the_line, worst_case
 
 every_row = pytest.mark.parametrize("name", ROWS)
 
@@ -61,8 +65,8 @@ def test_worst_case_is_attained_and_never_exceeded(name, q):
 @every_row
 def test_worst_case_holds_with_a_buffer_of_one_byte(name, monkeypatch):
     """In the mean to 0.1 %, and to 10 % for every entry: half of a block the worst function, half of them others."""
-    monkeypatch.setattr(engine, "make_buffer", lambda _: make_buffer(jnp.int8))
-    row = ROWS[name]._replace(make=lambda *case: ROWS[name].make(*case))  # to be compiled anew
+    monkeypatch.setattr(accelerate, "make_buffer", lambda _: make_buffer(jnp.int8))
+    row = ROWS[name]
     steps = 20
     largest, (worst, *_) = worst_case(row, 0.01, steps)
     mixed = np.tile([True, False], 2048)
@@ -72,7 +76,7 @@ def test_worst_case_holds_with_a_buffer_of_one_byte(name, monkeypatch):
         right=np.where(mixed, worst.right, kinks),
         curvature=np.where(mixed, worst.curvature, 1.0),
     )
-    errors = measured(row, 0.01, steps, functions)
+    errors = measured(row, 0.01, steps, functions, partial(METHODS[row.method]))  # another object: compiled anew
     np.testing.assert_allclose(errors[mixed].mean(), largest, rtol=1e-3)
     assert errors.max() < 1.1 * largest
 
@@ -92,12 +96,14 @@ def test_worst_case_of_polynomial_momentum_has_the_documented_closed_form(a):
     for n in (1, 2, 5, 20, 59):
         f, functions = nag_on_the_line(a)(0.0, n)
         np.testing.assert_allclose(f, (a + 2) / (2 * (n**2 + (2 * a + 1) * n + a + 4)), rtol=1e-9)
-        row = ROWS["NAG (k-1)/(k+2), f(x_N)"]._replace(make=lambda q, n: nag(1.0, schedules.polynomial(a)))
-        np.testing.assert_allclose(measured(row, 0.0, n, functions[0]), f, rtol=1e-9)
+        errors = measured(
+            ROWS["NAG (k-1)/(k+2), f(x_N)"], 0.0, n, functions[0], lambda q, n: nag(1.0, momenta.polynomial(a))
+        )
+        np.testing.assert_allclose(errors, f, rtol=1e-9)
 
 
 def test_worst_case_tells_nag_from_the_momentum_of_optax():
-    betas = schedules.tabulate(schedules.nesterov(), 7)
+    betas = momenta.tabulate(momenta.nesterov(), 7)
     lagged = optax.inject_hyperparams(optax.sgd)(1.0, momentum=lambda count: betas[count], nesterov=True)
     f = huber(2 * REFERENCE["NAG t_k, f(x_N)"][1])
     params = jnp.ones(1)

@@ -80,14 +80,16 @@ def test_python_numbers_are_parameters_too():
 
 def test_static_units_cost_no_product():
     """Gain 1, lead 1 and step 0 as Python numbers leave one product in the whole update, decay times the buffer."""
-    rule = Rule(tuple, lambda step, age, carry: (Coefficients(decay=0.9, gain=1, lead=1, step=0, readout=0), carry))
+    rule = Rule(
+        tuple, lambda count, age, carry: (Coefficients(decay=0.9, gain=1, lead=1, step_size=0, readout=0), carry)
+    )
     tx = accelerate(rule)
     text = str(jax.make_jaxpr(tx.update)(jnp.ones(3), tx.init(jnp.ones(3))))
     assert text.count(" mul ") == 1
 
 
 def test_a_method_that_never_moves_is_allowed():
-    tx = accelerate(Rule(tuple, lambda step, age, carry: (Coefficients(0, 0, 0, 0, 0), carry)))
+    tx = accelerate(Rule(tuple, lambda count, age, carry: (Coefficients(0, 0, 0, 0, 0), carry)))
     updates, state = tx.update(jnp.ones(3), tx.init(jnp.ones(3)))
     assert not updates.any() and not state.momentum.any()
 

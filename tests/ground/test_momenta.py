@@ -8,8 +8,8 @@ import numpy as np
 import optax
 import pytest
 
-from nag_optax import nag, schedules
-from nag_optax.schedules import Sequence, as_sequence, tabulate
+from nag_optax import momenta, nag
+from nag_optax.momenta import MomentumSequence, as_sequence, tabulate
 
 STEPS = 1200
 
@@ -22,13 +22,13 @@ def t_k(k):
 
 
 FORMULAS = {
-    "nesterov": (schedules.nesterov(), lambda k: (t_k(k - 1) - 1) / t_k(k) if k else 0.0),
-    "polynomial(2)": (schedules.polynomial(), lambda k: max(k - 1, 0) / (k + 2)),
-    "polynomial(4)": (schedules.polynomial(4), lambda k: max(k - 1, 0) / (k + 4)),
-    "sutskever(0.9)": (schedules.sutskever(0.9), lambda k: min(1 - 2 ** (-1 - math.log2(k // 250 + 1)), 0.9)),
-    "sutskever(0.99, 10)": (schedules.sutskever(0.99, 10), lambda k: min(1 - 2 ** (-1 - math.log2(k // 10 + 1)), 0.99)),
-    "strongly_convex(100)": (schedules.strongly_convex(100), lambda k: 9 / 11),
-    "dozat(0.9)": (schedules.dozat(0.9), lambda k: 0.9 * (1 - 0.5 * 0.96 ** (0.004 * k))),
+    "nesterov": (momenta.nesterov(), lambda k: (t_k(k - 1) - 1) / t_k(k) if k else 0.0),
+    "polynomial(2)": (momenta.polynomial(), lambda k: max(k - 1, 0) / (k + 2)),
+    "polynomial(4)": (momenta.polynomial(4), lambda k: max(k - 1, 0) / (k + 4)),
+    "sutskever(0.9)": (momenta.sutskever(0.9), lambda k: min(1 - 2 ** (-1 - math.log2(k // 250 + 1)), 0.9)),
+    "sutskever(0.99, 10)": (momenta.sutskever(0.99, 10), lambda k: min(1 - 2 ** (-1 - math.log2(k // 10 + 1)), 0.99)),
+    "strongly_convex(100)": (momenta.strongly_convex(100), lambda k: 9 / 11),
+    "dozat(0.9)": (momenta.dozat(0.9), lambda k: 0.9 * (1 - 0.5 * 0.96 ** (0.004 * k))),
 }
 
 
@@ -46,7 +46,7 @@ def test_sequence_stays_in_range_and_yields_its_own_next_value(name):
     assert jnp.all((values >= 0) & (values < 1))
     carry = sequence.init()
     for k in range(5):
-        now, following, carry = sequence.step(jnp.asarray(k), carry)
+        now, following, carry = sequence.values(jnp.asarray(k), carry)
         np.testing.assert_allclose([now, following], values[k : k + 2], rtol=1e-6)
 
 
@@ -59,23 +59,23 @@ def test_closed_forms_are_plain_optax_schedules(name):
 
 
 def test_strongly_convex_takes_a_traced_condition_number():
-    assert float(jax.jit(lambda kappa: schedules.strongly_convex(kappa)(0))(100.0)) == pytest.approx(9 / 11)
+    assert float(jax.jit(lambda kappa: momenta.strongly_convex(kappa)(0))(100.0)) == pytest.approx(9 / 11)
 
 
 def test_a_constant_is_a_sequence():
-    assert isinstance(as_sequence(0.9), Sequence)
+    assert isinstance(as_sequence(0.9), MomentumSequence)
     np.testing.assert_allclose(tabulate(0.9, 3), 0.9)
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: schedules.polynomial(0), "a must be finite, above 0"),
-        (lambda: schedules.sutskever(1.0), "max_momentum"),
-        (lambda: schedules.sutskever(0.9, 0), "period must be finite, at least 1"),
-        (lambda: schedules.strongly_convex(0.5), "condition_number must be finite, at least 1"),
-        (lambda: schedules.dozat(1.0), "b1"),
-        (lambda: schedules.dozat(0.9, decay=-1), "decay"),
+        (lambda: momenta.polynomial(0), "a must be finite, above 0"),
+        (lambda: momenta.sutskever(1.0), "max_momentum"),
+        (lambda: momenta.sutskever(0.9, 0), "period must be finite, at least 1"),
+        (lambda: momenta.strongly_convex(0.5), "condition_number must be finite, at least 1"),
+        (lambda: momenta.dozat(1.0), "b1"),
+        (lambda: momenta.dozat(0.9, decay=-1), "decay"),
     ],
 )
 def test_bad_arguments_are_refused(make, message):

@@ -101,7 +101,7 @@ def test_errors_say_what_is_missing(case):
 
 def test_named_outputs_are_read_out():
     coefficients = from_coupling(tau=0.5, tau_next=0.5, mixing=0.0, long_step=1.0, learning_rate=0.1)
-    state, params = advance(accelerate(Rule(tuple, lambda step, age, carry: (coefficients, carry))), steps=1)
+    state, params = advance(accelerate(Rule(tuple, lambda count, age, carry: (coefficients, carry))), steps=1)
     chex.assert_trees_all_close(
         eval_params(state, params, output="z"), jax.tree.map(lambda p: 0 * p, PARAMS), atol=1e-6
     )

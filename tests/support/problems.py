@@ -65,10 +65,7 @@ class Logistic:
         return 1 / (1 + np.e ** (self.signs * (self.features @ x)))
 
 
-def oracles(steps, noise, seed=1):
-    """(name, gradient(x, k, factors), start, smoothness, factors): both problems, with multiplicative noise in each
-    gradient.
-    """
+def noisy_problems(steps, noise, seed=1):
+    """Both problems, each with the factors that multiply its gradients, one for every step."""
     for problem in (Quadratic(), Logistic()):
-        factors = 1 + noise * np.random.default_rng(seed).standard_normal(steps)
-        yield problem, factors
+        yield problem, 1 + noise * np.random.default_rng(seed).standard_normal(steps)

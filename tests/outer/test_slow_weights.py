@@ -10,7 +10,7 @@ import replicas
 import traffic
 
 from nag_optax import diloco, eval_params, lookahead, nag, slow_weights, snoo
-from nag_optax.wrappers.communication import mean_over
+from nag_optax.outer.communication import mean_over
 
 PARAMS = {"w": jnp.ones((4, 128)), "b": jnp.full((3,), 0.5)}
 
@@ -154,7 +154,7 @@ BAD = {
         lambda: jax.eval_shape(lambda k: snoo(optax.sgd(0.1), period=k).init(PARAMS), jnp.ones(())),
     ),
     "several periods": (ValueError, "period must be a scalar", lambda: lookahead(optax.sgd(0.1), jnp.array([2, 3]))),
-    "alpha above 1": (ValueError, "alpha must be", lambda: lookahead(optax.sgd(0.1), 5, 1.5)),
+    "a slow step size above 1": (ValueError, "slow_step_size must be", lambda: lookahead(optax.sgd(0.1), 5, 1.5)),
     "no transformation inside": (TypeError, "inner must be", lambda: lookahead(0.1)),
     "no transformation outside": (TypeError, "outer must be", lambda: slow_weights(optax.sgd(0.1), 0.7, 5)),
     "reset_inner that is no boolean": (

@@ -52,21 +52,6 @@ def test_exceeding_the_horizon_is_an_error_outside_of_jit_and_a_plain_step_insid
     np.testing.assert_allclose(jax.jit(tx.update)(params, state)[0], -0.5)
 
 
-def test_weight_decay_needs_params():
-    for tx in (no.adan(0.1, weight_decay=0.1), no.nadam(0.1, weight_decay=0.1)):
-        with pytest.raises(ValueError, match="weight_decay needs params"):
-            tx.update(jnp.ones(1), tx.init(jnp.ones(1)))
-
-
-def test_adan_divides_and_nadam_subtracts_the_decay_where_the_mask_says_so():
-    params, zeros = {"w": jnp.ones(2), "b": jnp.ones(2)}, {"w": jnp.zeros(2), "b": jnp.zeros(2)}
-    for make, shrunk in ((no.adan, 1 / 1.05), (no.nadam, 0.95)):
-        tx = make(0.1, weight_decay=0.5, mask={"w": True, "b": False})
-        updates, _ = tx.update(zeros, tx.init(params), params)
-        np.testing.assert_allclose(optax.apply_updates(params, updates)["w"], shrunk, rtol=1e-6)
-        np.testing.assert_array_equal(updates["b"], 0)
-
-
 def test_mean_squares_are_kept_in_float32_for_low_precision_parameters():
     tx = no.adan(0.1)
     state = tx.init(jnp.ones(3, jnp.bfloat16))

@@ -1,10 +1,11 @@
-"""Composite problems with a known answer, in NumPy."""
+"""Composite problems with a known answer, in NumPy, and smooth functions for `minimize`."""
 
 from typing import NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.lassos import with_known_optimum
+from oracles.lassos import with_known_optimum
 
 
 class Lasso(NamedTuple):
@@ -52,3 +53,11 @@ def lasso_with_known_optimum():
     """Nesterov's, and its solution."""
     X, y, solution = with_known_optimum(samples=50, features=120, nonzeros=10, seed=0)
     return Lasso(X, y, 1.0), solution
+
+
+def least_squares(X, y):
+    return lambda w: 0.5 * jnp.sum((X @ w - y) ** 2)
+
+
+def smooth_quadratic(x):
+    return 0.5 * jnp.sum(jnp.linspace(0.01, 1, x.size) * (x - 1) ** 2)

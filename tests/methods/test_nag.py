@@ -9,7 +9,7 @@ import numpy as np
 import optax
 import pytest
 
-from nag_optax import nag, scale_by_inverse_sqrt_size, scale_by_nag, schedules
+from nag_optax import momenta, nag, scale_by_nag
 
 STEPS = 300
 
@@ -175,7 +175,11 @@ BAD = [
     ({"momentum": True}, TypeError, "momentum"),
     ({"lookahead": -1}, ValueError, "lookahead"),
     ({"velocity": "steps"}, ValueError, "velocity must be one of 'gradient', 'step', got 'steps'"),
-    ({"restart": "function"}, ValueError, "restart must be one of None, 'gradient', 'value', 'speed', got 'function'"),
+    (
+        {"restart": "function"},
+        ValueError,
+        "restart must be one of None, 'gradient', 'value', 'speed' or a RestartTest, got 'function'",
+    ),
     ({"restart": True}, ValueError, "restart"),
     ({"weight_decay": -1e-4}, ValueError, "weight_decay"),
     ({"accumulator_dtype": jnp.int32}, TypeError, "accumulator_dtype must be a floating dtype"),
@@ -210,15 +214,6 @@ def test_vector_valued_schedule_is_refused_at_init():
 
 
 def test_nothing_but_gradients_and_state_is_required():
-    tx = nag(0.1, schedules.nesterov(), restart="gradient")
+    tx = nag(0.1, momenta.nesterov(), restart="gradient")
     updates, _ = tx.update(jnp.ones(2), tx.init(jnp.ones(2)))
     np.testing.assert_allclose(updates, -0.1, rtol=1e-6)
-
-
-def test_inverse_sqrt_size_is_a_step_size_rule():
-    gradients = {"w": jnp.ones((4, 6)), "b": jnp.ones(1)}
-    scaled = optax.chain(scale_by_inverse_sqrt_size(), optax.sgd(0.5))
-    plain = optax.sgd(0.5 / 5)
-    chex.assert_trees_all_close(
-        scaled.update(gradients, scaled.init(gradients))[0], plain.update(gradients, plain.init(gradients))[0]
-    )

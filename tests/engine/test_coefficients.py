@@ -64,9 +64,9 @@ SHAPES = {
 @pytest.mark.parametrize("shape", SHAPES)
 def test_five_numbers_give_the_published_sequences(shape, float64):
     published, coefficients = SHAPES[shape]
-    tx = accelerate(Rule(tuple, lambda step, age, carry: (coefficients(int(step)), carry)))
+    tx = accelerate(Rule(tuple, lambda count, age, carry: (coefficients(int(count)), carry)))
     # The rule reads its number from a NumPy table, with a concrete counter: an eager run. init only looks at shapes.
-    traced = accelerate(Rule(tuple, lambda step, age, carry: (coefficients(0), carry)))
+    traced = accelerate(Rule(tuple, lambda count, age, carry: (coefficients(0), carry)))
     params = jnp.asarray(START)
     state = traced.init(params)
     for expected in published():

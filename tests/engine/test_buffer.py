@@ -1,4 +1,4 @@
-"""Low precision: params that are rounded at random or with compensation, and a buffer of one byte an entry."""
+"""A buffer of one byte an entry, and its blocks."""
 
 import math
 
@@ -7,109 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from traffic import COLLECTIVES
 
-from nag_optax import compensated, eval_params, nag, state_shardings, stochastic_rounding
-from nag_optax.precision import blocks
-from nag_optax.precision.rounding import stochastically_rounded
+from nag_optax import eval_params, nag, state_shardings
+from nag_optax.engine.storage import blocks
 
-LOW = ["bfloat16", "float16"]
 BYTES = ["int8", "float8_e4m3fn", "float8_e5m2"]
-
-
-# Params.
-
-
-def after_a_thousand_steps(*links, dtype="bfloat16"):
-    """Where 1,000 gradients of 0.1 lead, from 1."""
-    tx = optax.chain(nag(1e-4, 0.9, accumulator_dtype=jnp.float32), *links)
-    params = jnp.ones((64,), dtype)
-
-    def one(carry, _):
-        params, state = carry
-        updates, state = tx.update(jnp.full(params.shape, 0.1, params.dtype), state, params)
-        return (optax.apply_updates(params, updates), state), None
-
-    (params, _), _ = jax.jit(lambda c: jax.lax.scan(one, c, length=1000))((params, tx.init(params)))
-    return float(params.astype(jnp.float32).mean())
-
-
-def test_a_parameter_of_low_precision_moves_only_with_help():
-    assert after_a_thousand_steps() == 1
-    expected = after_a_thousand_steps(dtype="float32")
-    assert abs(expected - 0.9008) < 1e-4
-    for link in (stochastic_rounding(0), compensated()):
-        assert abs(after_a_thousand_steps(link) - expected) < 0.005
-
-
-@pytest.mark.parametrize("dtype", [*LOW, "float8_e4m3fn", "float8_e5m2", "int8"])
-def test_rounding_is_right_in_the_mean_and_exact_where_it_can_be(dtype):
-    x = jnp.array([0.0, 1.0, -1.0, 1.003, -1.003, 3.1415927, -0.3, 100.7, 1e-3, 0.25 if dtype == "int8" else -7e-5])
-    seeds = jax.random.bits(jax.random.key(0), (20_000,), "uint32")
-    rounded = jax.vmap(lambda seed: stochastically_rounded(x, dtype, seed))(seeds)
-    assert rounded.dtype == dtype
-    rounded = np.asarray(rounded, np.float64)
-    spread = rounded.max(0) - rounded.min(0)
-    np.testing.assert_array_less(
-        abs(rounded.mean(0) - np.asarray(x, np.float64)), 5 * spread / len(seeds) ** 0.5 + 1e-12
-    )
-    assert not spread[:3].any() and len(np.unique(rounded[:, 3])) == 2
-
-
-@pytest.mark.parametrize("dtype", LOW)
-def test_what_is_not_finite_stays_so(dtype):
-    x = jnp.array([jnp.inf, -jnp.inf, jnp.nan, 3.4e38])
-    rounded = stochastically_rounded(x, dtype, jnp.uint32(0)).astype(jnp.float32)
-    np.testing.assert_array_equal(jnp.isfinite(rounded), [False] * 4)
-
-
-@settings(max_examples=50, deadline=None)
-@given(
-    p=st.floats(-1e4, 1e4, width=16),
-    u=st.floats(-1e4, 1e4, width=32, allow_subnormal=False),
-    dtype=st.sampled_from(LOW),
-)
-def test_params_land_on_a_neighbour_of_their_target(p, u, dtype):
-    params, update = jnp.asarray(p, dtype), jnp.asarray(u, jnp.float32)
-    target = params.astype(jnp.float32) + update
-    nearest = target.astype(dtype)
-    below, above = (jnp.nextafter(nearest, jnp.asarray(end, dtype)) for end in (-jnp.inf, jnp.inf))
-    for tx, possible in ((stochastic_rounding(1), (below, nearest, above)), (compensated(), (nearest,))):
-        updates, _ = tx.update(update, tx.init(params), params)
-        landed = optax.apply_updates(params, updates)
-        assert landed.dtype == dtype and float(landed) in set(map(float, possible))
-
-
-@pytest.mark.parametrize("link", [stochastic_rounding(0), compensated()], ids=["stochastic", "compensated"])
-def test_other_params_pass_through(link):
-    params = {"w": jnp.ones(3), "c": jnp.ones(2, jnp.complex64), "empty": jnp.ones((0, 2), jnp.bfloat16)}
-    updates, state = link.update(params, link.init(params), params)
-    np.testing.assert_array_equal(updates["w"], params["w"])
-    np.testing.assert_array_equal(updates["c"], params["c"])
-    assert jax.tree.structure(link.update(updates, state, params)[1]) == jax.tree.structure(state)
-    assert link.update({}, link.init({}), {})[0] == {}
-    with pytest.raises(ValueError, match="needs params"):
-        link.update(params, state)
-
-
-def test_a_state_may_be_donated_and_made_again():
-    params = jnp.ones(8, jnp.bfloat16)
-    tx = stochastic_rounding(jax.random.key(0))
-    step = jax.jit(tx.update, donate_argnums=1)
-    first, second = (step(params, tx.init(params), params)[0] for _ in range(2))
-    np.testing.assert_array_equal(first, second)
-
-
-@pytest.mark.parametrize("key", [None, "seed", 0.5, True, jnp.ones(2)])
-def test_a_key_is_required(key):
-    with pytest.raises(TypeError, match="key must be"):
-        stochastic_rounding(key)
-
-
-# The buffer.
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from benchmarks.published import t_sequence
+from oracles.published.accelerated import t_sequence
 
 
 def sutskever(gradient, theta, momentum, learning_rate, lookahead, steps):
