@@ -1,7 +1,9 @@
-"""Wrote the checkpoints of this folder, run at commit 8d1fdc4: ``python write_checkpoints.py checkpoints``.
+"""The states that lie in this folder, one of each kind: at commit 8d1fdc4, this file wrote them.
 
-One of each kind of state, after three updates, with what the next two lead to. It stays as the account of what the
-files hold; `tests/ecosystem/test_old_checkpoints.py` builds the same transformations under today's names.
+    python write_checkpoints.py checkpoints
+
+Each comes after three updates, with what the next two lead to. `tests/ecosystem/test_old_checkpoints.py` makes the same
+transformations of today's library, by the names of that time.
 """
 
 import sys
@@ -19,107 +21,99 @@ START = {"w": jnp.linspace(-1.0, 1.0, 256).reshape(2, 128), "b": jnp.asarray(2.0
 LOW = jax.tree.map(lambda p: p.astype(jnp.bfloat16), START)
 MASK = {"w": True, "b": False}
 
-KINDS = {
-    "nag": no.nag(0.05, 0.9),
-    "nag_step_velocity": no.nag(0.05, 0.9, velocity="step"),
-    "nag_nesterov_sequence": no.nag(0.3, no.schedules.nesterov()),
-    "nag_weight_decay": no.nag(0.05, weight_decay=0.1),
-    "nag_masked_weight_decay": no.nag(optax.linear_schedule(0.1, 0.0, 9), weight_decay=0.1, mask=MASK),
-    "nag_int8": no.nag(0.05, 0.9, accumulator_dtype=jnp.int8),
-    "nag_restart_gradient": no.nag(0.3, no.schedules.nesterov(), restart="gradient"),
-    "nag_restart_value": no.nag(0.3, no.schedules.nesterov(), restart="value"),
-    "nag_restart_speed": no.nag(0.3, no.schedules.polynomial(), restart="speed"),
-    "scale_by_nag": optax.chain(no.scale_by_nag(0.9), optax.scale_by_learning_rate(0.05)),
-    "inverse_sqrt_size": optax.chain(no.scale_by_inverse_sqrt_size(), no.nag(0.2)),
-    "ogm": no.ogm(0.5),
-    "robust_momentum": no.robust_momentum(1.0, 0.05, 0.85),
-    "agg_mo": no.agg_mo(0.05, (0.0, 0.9)),
-    "adan": no.adan(0.05),
-    "adan_weight_decay": no.adan(0.05, weight_decay=0.1),
-    "nadam": no.nadam(0.05, weight_decay=0.1, mask=MASK),
-    "fista": no.fista(0.5, no.prox.l1(0.01)),
-    "fista_monotone": no.fista(0.5, no.prox.l1(0.01), monotone=True),
-    "adanag": no.adanag(1.0),
-    "ac_fgm": no.ac_fgm(smoothness=1.0),
-    "lookahead": no.lookahead(no.nag(0.1), 2, 0.5),
-    "snoo": no.snoo(optax.adamw(0.1), 0.7, 0.9, period=2),
-    "gpa": no.gpa(optax.sgd(0.5), 0.9, 0.8),
-    "schedule_free": no.schedule_free(optax.adamw(0.5, b1=0.0), 0.5),
-    "inject_hyperparams": optax.inject_hyperparams(no.nag)(0.05, momentum=0.8),
-    "partition": optax.partition({"a": no.nag(0.1), "b": optax.adam(0.1)}, {"w": "a", "b": "b"}),
-    "multi_steps": optax.MultiSteps(no.nag(0.1), 2).gradient_transformation(),
-    "diloco_int8": no.diloco(optax.sgd(0.1), 0.7, 0.9, axis_name="replica", period=2, communication_dtype=jnp.int8),
-    "compensated": optax.chain(no.nag(0.05, accumulator_dtype=jnp.float32), no.compensated()),
-    "stochastic_rounding": optax.chain(
-        no.nag(0.05, accumulator_dtype=jnp.float32), no.stochastic_rounding(jax.random.PRNGKey(0))
-    ),
-}
+
+def kinds():
+    """The transformations by name."""
+    wide = no.nag(0.05, accumulator_dtype=jnp.float32)
+    return {
+        "nag": no.nag(0.05, 0.9),
+        "nag_step_velocity": no.nag(0.05, 0.9, velocity="step"),
+        "nag_nesterov_sequence": no.nag(0.3, no.schedules.nesterov()),
+        "nag_weight_decay": no.nag(0.05, weight_decay=0.1),
+        "nag_masked_weight_decay": no.nag(optax.linear_schedule(0.1, 0.0, 9), weight_decay=0.1, mask=MASK),
+        "nag_int8": no.nag(0.05, 0.9, accumulator_dtype=jnp.int8),
+        "nag_restart_gradient": no.nag(0.3, no.schedules.nesterov(), restart="gradient"),
+        "nag_restart_value": no.nag(0.3, no.schedules.nesterov(), restart="value"),
+        "nag_restart_speed": no.nag(0.3, no.schedules.polynomial(), restart="speed"),
+        "scale_by_nag": optax.chain(no.scale_by_nag(0.9), optax.scale_by_learning_rate(0.05)),
+        "inverse_sqrt_size": optax.chain(no.scale_by_inverse_sqrt_size(), no.nag(0.2)),
+        "ogm": no.ogm(0.5),
+        "robust_momentum": no.robust_momentum(1.0, 0.05, 0.85),
+        "agg_mo": no.agg_mo(0.05, (0.0, 0.9)),
+        "adan": no.adan(0.05),
+        "adan_weight_decay": no.adan(0.05, weight_decay=0.1),
+        "nadam": no.nadam(0.05, weight_decay=0.1, mask=MASK),
+        "fista": no.fista(0.5, no.prox.l1(0.01)),
+        "fista_monotone": no.fista(0.5, no.prox.l1(0.01), monotone=True),
+        "adanag": no.adanag(1.0),
+        "ac_fgm": no.ac_fgm(smoothness=1.0),
+        "lookahead": no.lookahead(no.nag(0.1), 2, 0.5),
+        "snoo": no.snoo(optax.adamw(0.1), 0.7, 0.9, period=2),
+        "gpa": no.gpa(optax.sgd(0.5), 0.9, 0.8),
+        "schedule_free": no.schedule_free(optax.adamw(0.5, b1=0.0), 0.5),
+        "inject_hyperparams": optax.inject_hyperparams(no.nag)(0.05, momentum=0.8),
+        "partition": optax.partition({"a": no.nag(0.1), "b": optax.adam(0.1)}, {"w": "a", "b": "b"}),
+        "multi_steps": optax.MultiSteps(no.nag(0.1), 2).gradient_transformation(),
+        "diloco_int8": no.diloco(optax.sgd(0.1), 0.7, 0.9, axis_name="replica", period=2, communication_dtype=jnp.int8),
+        "compensated": optax.chain(wide, no.compensated()),
+        "stochastic_rounding": optax.chain(wide, no.stochastic_rounding(jax.random.PRNGKey(0))),
+    }
 
 
-def start(name):
-    """The params that a kind begins with."""
-    if name == "diloco_int8":  # two replicas
-        return jax.tree.map(lambda p: jnp.stack([p, 2 * p]), START)
-    return LOW if name in ("compensated", "stochastic_rounding") else START
-
-
-def value(params):
-    """The objective: half of the squared norm, a quarter of it for w."""
+def loss(params):
+    """Half of the squared norm, a quarter of it for w."""
     return 0.25 * jnp.sum(params["w"] ** 2) + 0.5 * params["b"] ** 2
-
-
-def updated(tx, params, state):
-    """Params and state after one more update."""
-    gradients = jax.grad(value)(params)
-    updates, state = tx.update(gradients, state, params, value=value(params), value_fn=value)
-    return optax.apply_updates(params, updates), state
-
-
-def advance(name, tx, params, state, steps):
-    """Params and state after more updates."""
-
-    def one(params, state):
-        return updated(optax.with_extra_args_support(tx), params, state)
-
-    if name == "diloco_int8":
-        one = jax.vmap(one, axis_name="replica")
-    one = jax.jit(one)
-    for _ in range(steps):
-        params, state = one(params, state)
-    return params, state
-
-
-def init(name, tx):
-    """The first params and state."""
-    params = start(name)
-    return params, jax.vmap(tx.init)(params) if name == "diloco_int8" else tx.init(params)
-
-
-def base(name, state, params):
-    """The base iterate; of replicas, each one's."""
-    if name == "scale_by_nag":
-        return no.eval_params(state, params, learning_rate=0.05)
-    if name == "diloco_int8":
-        return jax.vmap(no.eval_params)(state, params)
-    return no.eval_params(state, params)
-
-
-def record(name, tx):
-    """What is kept of a kind."""
-    halfway = advance(name, tx, *init(name, tx), 3)
-    params, state = advance(name, tx, *halfway, 2)
-    return {"params": halfway[0], "state": halfway[1], "after": params, "base": base(name, state, params)}
 
 
 def solution():
     """A solution of `minimize`, from which a warm start goes on."""
-    return no.minimize(value, START, prox=no.prox.l1(0.01), max_steps=3)
+    return no.minimize(loss, START, prox=no.prox.l1(0.01), max_steps=3)
+
+
+def on_replicas(name, function):
+    """The function, on two replicas where a kind has them."""
+    return jax.vmap(function, axis_name="replica") if name == "diloco_int8" else function
+
+
+def begin(name, tx):
+    """The first params and state."""
+    params = LOW if name in ("compensated", "stochastic_rounding") else START
+    if name == "diloco_int8":
+        params = jax.tree.map(lambda p: jnp.stack([p, 2 * p]), params)
+    return params, on_replicas(name, tx.init)(params)
+
+
+def advance(name, tx, params, state, steps):
+    """Params and state after more updates."""
+    tx = optax.with_extra_args_support(tx)
+
+    def step(params, state):
+        updates, state = tx.update(jax.grad(loss)(params), state, params, value=loss(params), value_fn=loss)
+        return optax.apply_updates(params, updates), state
+
+    compiled = jax.jit(on_replicas(name, step))
+    for _ in range(steps):
+        params, state = compiled(params, state)
+    return params, state
+
+
+def base_iterate(name, params, state):
+    """The base iterate, of every replica."""
+    known = {"learning_rate": 0.05} if name == "scale_by_nag" else {}
+    return on_replicas(name, lambda params, state: no.eval_params(state, params, **known))(params, state)
+
+
+def record(name, tx):
+    """What is kept of a kind."""
+    halfway = advance(name, tx, *begin(name, tx), 3)
+    end = advance(name, tx, *halfway, 2)
+    return {"params": halfway[0], "state": halfway[1], "after": end[0], "base": base_iterate(name, *end)}
 
 
 def main(folder):
     """Writes one file for flax.serialization and one checkpoint of Orbax."""
     folder = Path(folder).absolute()
-    records = {name: record(name, tx) for name, tx in KINDS.items()} | {"solution": {"state": solution()}}
+    records = {name: record(name, tx) for name, tx in kinds().items()} | {"solution": {"state": solution()}}
     (folder / "flax.msgpack").write_bytes(serialization.to_bytes(records))
     with ocp.StandardCheckpointer() as checkpointer:
         checkpointer.save(folder / "orbax", records)

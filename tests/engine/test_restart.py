@@ -82,11 +82,10 @@ def test_fista_and_nag_without_prox_restart_alike():
 
 def test_fista_judges_the_whole_objective_by_value():
     tx, params = fista(0.5, prox.l1(0.1), restart="value"), jnp.ones(2)
-    g = prox.l1(0.1).value
     state = tx.init(params)
     updates, state = tx.update(jax.grad(loss)(params), state, params, value_fn=loss)
     base = eval_params(state, optax.apply_updates(params, updates))
-    np.testing.assert_allclose(state.value, loss(base) + g(base), rtol=1e-6)
+    np.testing.assert_allclose(state.value, loss(base) + 0.1 * jnp.abs(base).sum(), rtol=1e-6)
     with pytest.raises(ValueError, match="value_fn=f"):
         tx.update(params, state, params)
 

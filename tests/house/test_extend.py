@@ -42,7 +42,7 @@ def test_every_block_is_short():
 
 
 def test_every_type_of_extend_is_on_the_page_or_in_its_docstring():
-    unsaid = [name for name in extend.__all__ if not re.search(rf"\b{name}\b", PAGE + extend.__doc__)]
+    unsaid = [name for name in extend.__all__ if not re.search(rf"\b{name}\b", f"{PAGE}{extend.__doc__}")]
     assert set(unsaid) <= {"BaseIterate", "Question", "Reading", "Readings", "joined", "Problem"}, unsaid
     assert all(getattr(extend, name).__doc__ for name in unsaid if name != "Readings")
 

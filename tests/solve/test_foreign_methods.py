@@ -40,7 +40,8 @@ def test_a_foreign_method_works_from_outside():
     np.testing.assert_allclose(theirs.params, ours.params, atol=1e-4)
     assert theirs.status == Status.CONVERGED and theirs.params[1] == 0
     assert int(theirs.steps) == int(theirs.state.gradients) > int(ours.steps)
-    assert np.isfinite(theirs.state.history.value[: int(theirs.steps)]).all()
+    history = theirs.state.history
+    assert history is not None and np.isfinite(history.value[: int(theirs.steps)]).all()
 
 
 def test_a_foreign_method_is_differentiable_and_batched():

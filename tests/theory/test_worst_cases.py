@@ -106,7 +106,7 @@ def test_worst_case_tells_nag_from_the_momentum_of_optax():
     betas = momenta.tabulate(momenta.nesterov(), 7)
     lagged = optax.inject_hyperparams(optax.sgd)(1.0, momentum=lambda count: betas[count], nesterov=True)
     f = huber(2 * REFERENCE["NAG t_k, f(x_N)"][1])
-    params = jnp.ones(1)
+    base = params = jnp.ones(1)
     state = lagged.init(params)
     for _ in range(5):
         base = params - f.gradient(params)  # x_N: one gradient step from the last gradient point
