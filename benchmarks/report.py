@@ -1,4 +1,6 @@
-"""What every result says about itself: date, machine, versions and the command."""
+"""What every result says about itself, date, machine, versions and the command, and how it is written: no line of it
+is longer than a reader's window.
+"""
 
 import csv
 import datetime
@@ -6,12 +8,15 @@ import os
 import platform
 import shlex
 import sys
+import textwrap
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import jax
+
+WIDTH = 100
 
 
 def add_out(parser, *suffixes):
@@ -41,16 +46,43 @@ def heading(title, module):
         f"# {title}",
         "",
         f"{datetime.date.today()}, {machine}, Python {platform.python_version()}, {packages}.",
-        f"Command: `{shlex.join(['python', '-m', module, *sys.argv[1:]])}`",
+        "",
+        command(["python", "-m", module, *sys.argv[1:]]),
         "",
     ]
 
 
+def command(words):
+    """A code block that a shell reads as these words, broken before options only."""
+    blank = "\0"  # no word has one, and no line breaks at it
+    text = "".join((" " if word.startswith("--") else blank) + shlex.quote(word.replace(" ", blank)) for word in words)
+    lines = fold(text.strip(blank), WIDTH - 2, initial_indent="    ", subsequent_indent="        ")
+    return " \\\n".join(lines).replace(blank, " ")
+
+
+def table(columns, rows):
+    """The lines of a table whose cells are text."""
+    yield from (f"| {' | '.join(columns)} |", "|---" * len(columns) + "|")
+    yield from (f"| {' | '.join(cells)} |" for cells in rows)
+
+
+def wrapped(line):
+    """Prose and items of a list as lines that fit; tables, titles and code, which cannot be broken, as they are."""
+    if line.startswith(("|", "#", "    ")):
+        return [line]
+    return fold(line, WIDTH, subsequent_indent="  " if line.startswith("* ") else "") or [""]
+
+
+def fold(text, width, **options):
+    """Lines that are broken at spaces only: a hyphen may belong to a name or to an option."""
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False, **options)
+
+
 def publish(files: dict[str, Path], lines: Iterable[str], table: Iterable = (), figure: Any = None):
-    """Prints the lines and writes what ``--out`` asks for: the lines, a table of rows whose first is the heading, and a
-    figure of matplotlib.
+    """Prints the lines, each a paragraph or a row, and writes what ``--out`` asks for: the lines, a table of rows whose
+    first is the heading, and a figure of matplotlib.
     """
-    text = "\n".join(lines) + "\n"
+    text = "\n".join(part for line in lines for part in wrapped(line)) + "\n"
     print(text)
     if files:
         files[".md"].write_text(text)

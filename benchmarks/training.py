@@ -87,10 +87,10 @@ class Contest:
         return middle * 10 ** (best / A_DECADE), {middle * 10 ** (i / A_DECADE): s for i, s in sorted(scores.items())}
 
     def results(self, seeds):
-        """Every method's (learning rate, learning rates that were tried, curves of the seeds)."""
+        """Every method's learning rate and the curves of its seeds."""
         for name in methods(self.task):
-            rate, tried = self.tuned(name)
-            yield name, training_report.Result(rate, len(tried), [self.curve(name, rate, s) for s in range(seeds)])
+            rate, _ = self.tuned(name)
+            yield name, training_report.Result(rate, [self.curve(name, rate, s) for s in range(seeds)])
 
 
 def outcome(task, runs, bar=None, *, length=1.0, seeds=5):

@@ -7,17 +7,16 @@ import numpy as np
 from matplotlib.ticker import LogFormatter
 
 from benchmarks.methods import ADAM, ARTICLE, DROPPED, LARGER, NAG
-from benchmarks.report import heading
+from benchmarks.report import heading, table
 from benchmarks.runs import Curve
 
 TABLE_TASK = "deep autoencoder"
 
 
 class Result(NamedTuple):
-    """Of a method on a task: its learning rate, how many were tried, and a curve a seed."""
+    """Of a method on a task: its learning rate, and a curve a seed."""
 
     rate: float
-    tried: int
     curves: list[Curve]
 
 
@@ -89,7 +88,9 @@ def lines(outcomes, seconds, seeds):
     )
     yield from summary(outcomes)
     for task, outcome in outcomes.items():
-        yield from of_task(task, outcome, seconds.get(task))
+        yield from of_task(task, outcome)
+    if seconds:
+        yield from times(outcomes, seconds)
     if TABLE_TASK in outcomes:
         yield from sutskever_table(outcomes[TABLE_TASK])
 
@@ -97,53 +98,64 @@ def lines(outcomes, seconds, seeds):
 def summary(outcomes):
     """Ratios of steps to the target."""
     yield from ("", "## Steps to the target: the best `nag` over its peers", "")
-    yield "| task | best nag | best of the article | ratio | ratio to Adam |"
-    yield "|---|---|---|---|---|"
-    ratios = []
+    rows, ratios = [], []
     for task, outcome in outcomes.items():
+        rows.append([task, outcome.fastest(ours(outcome)), outcome.fastest(ARTICLE)])
         ratios.append([outcome.ratio(ours(outcome), peers) for peers in (ARTICLE, [ADAM])])
-        names = (outcome.fastest(ours(outcome)), outcome.fastest(ARTICLE))
-        yield f"| {task} | {names[0]} | {names[1]} | {ratios[-1][0]:.2f} | {ratios[-1][1]:.2f} |"
-    means = np.exp(np.mean(np.log(ratios), axis=0))
-    yield f"| geometric mean | | | {means[0]:.2f} | {means[1]:.2f} |"
+    rows.append(["geometric mean", "", ""])
+    ratios.append(np.exp(np.mean(np.log(ratios), axis=0)))
+    yield from table(
+        ["task", "best nag", "best of the article", "ratio", "ratio to Adam"],
+        ([*names, f"{article:.2f}", f"{adam:.2f}"] for names, (article, adam) in zip(rows, ratios, strict=True)),
+    )
 
 
-def of_task(task, outcome, seconds):
+def of_task(task, outcome):
     """A row for every method."""
     accuracy = outcome.accuracy_target()
     with_accuracy = bool(np.isfinite(accuracy))
     goal = f"loss {outcome.target():.4g}" + (f", accuracy {accuracy:.2%}" if with_accuracy else "")
     yield from ("", f"## {task}, {outcome.steps:,} steps; target: {goal}", "")
-    columns = ["method", "learning rate", "of", "final loss", "steps to the loss"]
-    columns += ["steps to the accuracy"] * with_accuracy + ["ms a step", "seconds to the loss"] * bool(seconds)
-    yield "| " + " | ".join(columns) + " |"
-    yield "|---" * len(columns) + "|"
-    for name, result in outcome.results.items():
-        steps = outcome.steps_to_loss(name)
-        cells = [
+    columns = ["method", "learning rate", "final loss", "steps to the loss", "steps to the accuracy"]
+    rows = (
+        [
             name,
             f"{result.rate:.3g}",
-            str(result.tried),
             spread(outcome.finals(name), ".4g"),
-            spread(steps, ".0f"),
+            spread(outcome.steps_to_loss(name), ".0f"),
+            spread(outcome.steps_to_accuracy(name), ".0f"),
         ]
-        if with_accuracy:
-            cells.append(spread(outcome.steps_to_accuracy(name), ".0f"))
-        if seconds:
-            cells += [f"{1e3 * seconds[name]:.1f}", number(np.median(steps) * seconds[name], ".1f")]
-        yield "| " + " | ".join(cells) + " |"
+        for name, result in outcome.results.items()
+    )
+    shown = None if with_accuracy else -1
+    yield from table(columns[:shown], (cells[:shown] for cells in rows))
+
+
+def times(outcomes, seconds):
+    """What a step takes, and with the median steps the way to the target; blank where a task has not the method."""
+
+    def cell(task, name):
+        if name not in seconds[task]:
+            return ""
+        step = seconds[task][name]
+        return f"{1e3 * step:.1f}, {number(np.median(outcomes[task].steps_to_loss(name)) * step, '.1f')}"
+
+    yield from ("", "## Milliseconds a step, seconds to the loss", "")
+    names = dict.fromkeys(name for of_task in seconds.values() for name in of_task)
+    yield from table(["method", *seconds], ([name, *(cell(task, name) for task in seconds)] for name in names))
 
 
 def sutskever_table(outcome):
-    """Errors after the last update over the largest momentum, as in tables 1 and 2 of the paper."""
+    """Errors after the last update over the largest momentum: tables 1 and 2 of the paper, with columns for rows."""
     yield from ("", "## The tables of Sutskever et al. (2013), curves: the error after the last update", "")
-    yield "| | gradient descent | 0.9 | " + " | ".join(map(str, LARGER)) + " |"
-    yield "|---" * (3 + len(LARGER)) + "|"
-    for row, suffix in (("momentum", ""), ("nag", ""), ("nag", DROPPED)):
-        names = [None if suffix else "gradient descent", None if suffix else f"{row} 0.9"]
-        names += [f"{row} to {m}{suffix}" for m in LARGER]
-        cells = [spread(outcome.lasts(name), ".4g") if name else "" for name in names]
-        yield f"| {row}{suffix} | " + " | ".join(cells) + " |"
+    descent = "gradient descent"
+    names = {descent: [descent, descent, None], "0.9": ["momentum 0.9", "nag 0.9", None]}
+    names |= {str(m): [f"momentum to {m}", f"nag to {m}", f"nag to {m}{DROPPED}"] for m in LARGER}
+    rows = (
+        [largest, *(spread(outcome.lasts(name), ".4g") if name else "" for name in of_row)]
+        for largest, of_row in names.items()
+    )
+    yield from table(["largest momentum", "momentum", "nag", f"nag{DROPPED}"], rows)
 
 
 def spread(values, form):

@@ -14,91 +14,15 @@ import itertools
 import math
 import os
 import statistics
-from typing import NamedTuple
 
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # PyTorch wants memory of the same device
 
-import jax
-import jax.numpy as jnp
-import matplotlib.pyplot as plt
-import numpy as np
-import optax
 from tqdm import tqdm
 
 from benchmarks import steps
-from benchmarks.report import add_out, heading, outputs, publish
-from nag_optax import compensated, momenta, nag, stochastic_rounding
-
-PEER = "optax.sgd(nesterov=True)"
-WIDTHS = {"float32": 4, "bfloat16": 2}
-
-
-def optax_nesterov(**options):
-    """The peer."""
-    return lambda: optax.sgd(0.1, 0.9, nesterov=True, **options)
-
-
-def ours(*links, **options):
-    """``nag``, and what may follow it."""
-    return lambda: optax.chain(nag(0.1, 0.9, **options), *links) if links else nag(0.1, 0.9, **options)
-
-
-def restarting():
-    """A sequence and a restart, which sums over all leaves."""
-    return nag(0.1, momenta.nesterov(), restart="gradient")
-
-
-def clipped():
-    """A peer that sums over all leaves."""
-    return optax.chain(optax.clip_by_global_norm(1.0), optax.sgd(0.1, 0.9, nesterov=True))
-
-
-BY_JAX = {  # name: (dtype of params and gradients, transformation)
-    PEER: ("float32", optax_nesterov()),
-    "nag": ("float32", ours()),
-    "nag, bfloat16 state": ("float32", ours(accumulator_dtype=jnp.bfloat16)),
-    "nag, int8 state": ("float32", ours(accumulator_dtype=jnp.int8)),
-    "nag, restart=gradient": ("float32", restarting),
-    f"{PEER}, clip_by_global_norm": ("float32", clipped),
-    f"{PEER}, float32 accumulator, bfloat16 params": ("bfloat16", optax_nesterov(accumulator_dtype=jnp.float32)),
-    "nag, float32 state, bfloat16 params": ("bfloat16", ours(accumulator_dtype=jnp.float32)),
-    "nag, bfloat16 params": ("bfloat16", ours()),
-    "nag, int8 state, bfloat16 params": ("bfloat16", ours(accumulator_dtype=jnp.int8)),
-    "nag, float32 state, bfloat16 params, stochastic_rounding": (
-        "bfloat16",
-        ours(stochastic_rounding(0), accumulator_dtype=jnp.float32),
-    ),
-    "nag, float32 state, bfloat16 params, compensated": (
-        "bfloat16",
-        ours(compensated(), accumulator_dtype=jnp.float32),
-    ),
-}
-BY_TORCH = {"torch.optim.SGD, foreach": {"foreach": True}, "torch.optim.SGD, fused": {"fused": True}}
-COPY = "copy"
-COMPILED = {
-    PEER: optax_nesterov(),
-    "nag": ours(),
-    "nag, velocity=step": ours(velocity="step"),
-    "nag, nesterov sequence": lambda: nag(0.1, momenta.nesterov()),
-    "nag, restart=gradient": restarting,
-    f"{PEER}, clip_by_global_norm": clipped,
-}
-
-
-class Row(NamedTuple):
-    """What was measured of one step on one layout; bytes are a parameter's."""
-
-    layout: str
-    step: str
-    params: str
-    milliseconds: float
-    ratio: float
-    gb_per_second: float
-    share_of_copy: float
-    state_bytes: float
-    bytes_of_one_pass: float
-    peak_bytes: float | None
-    compile_seconds: float | None
+from benchmarks.report import add_out, outputs, publish
+from benchmarks.update_methods import BY_JAX, BY_TORCH, COMPILED, COPY, PEER, WIDTHS
+from benchmarks.update_report import Row, lines, plot
 
 
 def transformer_shapes(parameters):
@@ -178,55 +102,6 @@ def measure_compilation(leaves, rounds):
         yield name, *(statistics.median(column) for column in zip(*pairs, strict=True))
 
 
-def report(rows, compiled, arguments):
-    """The lines of the tables."""
-    yield from heading(f"One update against `{PEER}`", "benchmarks.update")
-    if not steps.torch:
-        yield "PyTorch is not installed: its rows are missing."
-    yield f"{arguments.parameters:,} parameters; GB/s and the share of a copy's are counted at the bytes of one pass."
-    for layout in LAYOUTS:
-        yield from ("", f"## {layout}", "")
-        yield "| step | params | ms | ratio | GB/s | of a copy | state bytes | one pass | peak bytes | compile s |"
-        yield "|---" * 10 + "|"
-        for row in (row for row in rows if row.layout == layout):
-            yield (
-                f"| {row.step} | {row.params} | {row.milliseconds:.2f} | {row.ratio:.3f} | {row.gb_per_second:.1f} "
-                f"| {row.share_of_copy:.0%} | {row.state_bytes:.2f} | {row.bytes_of_one_pass:.2f} "
-                f"| {optional(row.peak_bytes)} | {optional(row.compile_seconds)} |"
-            )
-    if compiled:
-        yield from ("", f"## Trace and compile, {arguments.leaves:,} leaves", "", "| step | seconds | ratio |")
-        yield "|---|---|---|"
-        for name, seconds, ratio in compiled:
-            yield f"| {name} | {seconds:.2f} | {ratio:.2f} |"
-
-
-def optional(x):
-    """A number of two digits, if there is one."""
-    return "-" if x is None else f"{x:.2f}"
-
-
-def plot(rows, parameters):
-    """The roofline: seconds a parameter over the bytes that it must move, and the line of a copy's bandwidth."""
-    fig, axes = plt.subplots(1, len(LAYOUTS), figsize=(15, 5), sharey=True, layout="constrained")
-    for ax, layout in zip(axes, LAYOUTS, strict=True):
-        chosen = [row for row in rows if row.layout == layout]
-        copy = next(row for row in chosen if row.step == COPY)
-        moved = np.linspace(1, 1.05 * max(row.bytes_of_one_pass for row in chosen))
-        ax.plot(moved, moved * copy.milliseconds / 8, color="#888888", lw=1, label="bandwidth of a copy")
-        for i, row in enumerate(row for row in chosen if row.step != COPY):
-            marker = "s" if row.step.startswith("optax") else "^" if row.step.startswith("torch") else "o"
-            style = {"color": plt.colormaps["tab20"](i), "alpha": 0.85, "label": row.step}
-            ax.plot(row.bytes_of_one_pass, row.milliseconds, marker, **style)
-        ax.set(title=layout, xlabel="bytes a parameter, one pass", xlim=(0, None), yscale="log")
-        ax.set_ylim(copy.milliseconds / 4)
-        ax.grid(alpha=0.3)
-    axes[0].set_ylabel(f"milliseconds, {parameters:,} parameters")
-    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
-    fig.suptitle(f"One update, {jax.devices()[0].device_kind}")
-    return fig
-
-
 def at_least(least):
     """An integer of the command line."""
 
@@ -258,7 +133,8 @@ def main():
         row for layout in LAYOUTS for row in measure(layout, arguments.parameters, arguments.rounds, arguments.only)
     ]
     compiled = list(measure_compilation(arguments.leaves, arguments.compile_rounds)) if arguments.compile_rounds else []
-    publish(files, report(rows, compiled, arguments), [Row._fields, *rows], plot(rows, arguments.parameters))
+    text = lines(rows, compiled, arguments.parameters, arguments.leaves)
+    publish(files, text, [Row._fields, *rows], plot(rows, arguments.parameters))
 
 
 if __name__ == "__main__":

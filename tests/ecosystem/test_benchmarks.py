@@ -1,10 +1,14 @@
-"""The benchmarks that print a claim of the documentation, as a reader would call them."""
+"""The benchmarks that print a claim of the documentation, as a reader would call them, and what their results share."""
 
+import shlex
 import sys
+from pathlib import Path
 
 import pytest
 
-from benchmarks import theory
+from benchmarks import report, theory
+
+RESULTS = Path(report.__file__).parent / "results"
 
 
 def call(monkeypatch, capsys, *arguments):
@@ -36,3 +40,31 @@ def test_nonsense_is_refused_by_name(monkeypatch, capsys, arguments, message):
     with pytest.raises(SystemExit):
         call(monkeypatch, capsys, *arguments)
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("result", [*RESULTS.glob("*.md")], ids=lambda path: path.stem)
+def test_no_line_of_a_result_is_longer_than_a_window(result):
+    assert max(map(len, result.read_text().splitlines())) <= report.WIDTH
+
+
+def test_prose_is_wrapped_and_a_table_is_not(capsys):
+    sentence = "A well-known word" + 12 * " and one more"
+    table = list(report.table(["a cell"] * 20, [["another"] * 20]))
+    report.publish({}, ["# " + sentence, "", sentence, "* " + sentence, "", *table])
+    title, _, *prose, _, columns, rule, row, _ = capsys.readouterr().out.splitlines()
+    assert title == "# " + sentence
+    assert all(len(line) <= report.WIDTH for line in prose)
+    paragraph, item = prose[:2], prose[2:]
+    assert " ".join(paragraph) == sentence
+    assert item[0].startswith("* A well-known") and item[1].startswith("  ")
+    assert " ".join(line[2:] for line in item) == sentence
+    assert [columns, rule, row] == ["| a cell " * 20 + "|", "|---" * 20 + "|", "| another " * 20 + "|"]
+
+
+def test_a_command_stays_what_it_was():
+    words = ["python", "-m", "benchmarks.training", "--tasks", "deep autoencoder", "small -- transformer"]
+    words += ["--runs", "a folder/" + "long" * 9, "--out", "it's"]
+    lines = report.command(words).splitlines()
+    assert len(lines) == 2 and all(line.startswith("    ") and len(line) <= report.WIDTH for line in lines)
+    assert lines[1].split()[0] == "--runs"
+    assert shlex.split("\n".join(lines).replace("\\\n", "")) == words  # as a shell joins them

@@ -132,7 +132,7 @@ def test_every_contestant_has_a_learning_rate_to_begin_with():
 
 def test_targets_ratios_and_medians_are_those_of_numpy():
     def result(*curves):
-        return training_report.Result(0.1, 7, [Curve(np.array(c, float), np.full(5, np.nan)) for c in curves])
+        return training_report.Result(0.1, [Curve(np.array(c, float), np.full(5, np.nan)) for c in curves])
 
     names = dict.fromkeys(methods.ARTICLE, result([9, 9, 9, 9, 9], [9, 9, 9, 9, 9], [9, 9, 9, 9, 9]))
     names["Adadelta"] = result([5, 4, 3, 2, 1], [6, 5, 4, 3, 2], [9, 7, 5, 3, 3])
@@ -144,21 +144,42 @@ def test_targets_ratios_and_medians_are_those_of_numpy():
     np.testing.assert_array_equal(outcome.steps_to_loss("nag 0.9"), [20, 20, np.inf])
     assert outcome.ratio(["nag 0.9"], methods.ARTICLE) == 20 / 50
     assert outcome.ratio(["nag 0.9"], ["Adam"]) == 20 / 10
-    (row,) = (line for line in training_report.of_task("t", outcome, None) if line.startswith("| nag 0.9"))
-    assert row == "| nag 0.9 | 0.1 | 7 | 1 [1, 3] | 20 [20, -] |"
+    (row,) = (line for line in training_report.of_task("t", outcome) if line.startswith("| nag 0.9"))
+    assert row == "| nag 0.9 | 0.1 | 1 [1, 3] | 20 [20, -] |"
+
+
+def test_seconds_to_the_loss_are_those_of_its_steps():
+    def outcome(**losses):
+        losses = {name: [5, 4, 3, 2, 1] for name in methods.ARTICLE} | losses
+        curves = {name: [Curve(np.array(c, float), np.full(5, np.nan))] for name, c in losses.items()}
+        return training_report.Outcome(50, 10, {name: training_report.Result(0.1, c) for name, c in curves.items()})
+
+    outcomes = {"a": outcome(fast=[2, 1, 1, 1, 1], never=[9, 9, 9, 9, 9]), "b": outcome()}
+    seconds = {task: dict.fromkeys(of_task.results, 0.2) for task, of_task in outcomes.items()}
+    *_, article, fast, never = training_report.times(outcomes, seconds)
+    assert article == "| Optax's Nesterov 0.9 | 200.0, 10.0 | 200.0, 10.0 |"
+    assert fast == "| fast | 200.0, 4.0 |  |"
+    assert never == "| never | 200.0, - |  |"
 
 
 def test_the_table_of_the_paper_speaks_of_the_last_update():
     losses = np.append(np.ones(9), 0.5)
     early = Curve(losses[:4], losses[:4])
-    result = training_report.Result(0.1, 7, [Curve(losses, losses), Curve(2 * losses, losses), early])
+    result = training_report.Result(0.1, [Curve(losses, losses), Curve(2 * losses, losses), early])
     outcome = training_report.Outcome(10, 1, {"nag to 0.99": result})
     np.testing.assert_allclose(outcome.finals("nag to 0.99"), [0.75, 1.5, np.inf])
     np.testing.assert_allclose(outcome.lasts("nag to 0.99"), [0.5, 1, np.inf])
-    of_row = {name: training_report.Result(0.1, 7, [early]) for name in (methods.ARTICLE | methods.NAG | methods.TABLE)}
-    *_, row, dropped = training_report.sutskever_table(outcome._replace(results=of_row | {"nag to 0.99": result}))
-    assert row == "| nag | - [-, -] | - [-, -] | 1 [0.5, -] | - [-, -] | - [-, -] |"
-    assert dropped == "| nag, late drop |  |  | - [-, -] | - [-, -] | - [-, -] |"
+    of_row = {name: training_report.Result(0.1, [early]) for name in (methods.ARTICLE | methods.NAG | methods.TABLE)}
+    of_all = outcome._replace(results=of_row | {"nag to 0.99": result})
+    heads, _, descent, *rows = list(training_report.sutskever_table(of_all))[3:]
+    assert heads == "| largest momentum | momentum | nag | nag, late drop |"
+    assert descent == "| gradient descent | - [-, -] | - [-, -] |  |"
+    assert rows == [
+        "| 0.9 | - [-, -] | - [-, -] |  |",
+        "| 0.99 | - [-, -] | 1 [0.5, -] | - [-, -] |",
+        "| 0.995 | - [-, -] | - [-, -] | - [-, -] |",
+        "| 0.999 | - [-, -] | - [-, -] | - [-, -] |",
+    ]
 
 
 def test_the_command_prints_its_tables_and_writes_nothing_unasked(monkeypatch, capsys, tmp_path):
@@ -176,7 +197,7 @@ def test_the_command_prints_its_tables_and_writes_nothing_unasked(monkeypatch, c
     for part in (
         "| deep autoencoder |",
         "## The tables of Sutskever",
-        "| nag, late drop |",
+        "| nag | nag, late drop |",
         "5,000 steps; target: loss",
     ):
         assert part in printed

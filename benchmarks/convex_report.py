@@ -1,0 +1,94 @@
+"""What `benchmarks.convex` prints and draws."""
+
+from typing import NamedTuple
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from benchmarks.convex_solvers import OURS, PEER
+from benchmarks.report import heading, table
+
+DESCENT = "scikit-learn, coordinate descent"
+
+
+class Row(NamedTuple):
+    """What a solver takes to a relative suboptimality; None where it does not arrive, or does not tell."""
+
+    solver: str
+    target: float
+    seconds: float | None = None
+    steps: int | None = None
+    products: int | None = None
+
+    def cell(self):
+        """Milliseconds, steps and products."""
+        if self.seconds is None:
+            return "-"
+        return ", ".join([f"{1e3 * self.seconds:.1f}", *(str(n) for n in (self.steps, self.products) if n is not None)])
+
+
+def lines(results, scaled):
+    """The tables, of rows by problem and of the scalings that a solver masters, by dtype."""
+    targets = list(dict.fromkeys(row.target for rows in results.values() for row in rows))
+    yield from heading("Convex and composite problems", "benchmarks.convex")
+    yield (
+        "To a relative suboptimality: milliseconds, then the steps and the products with the matrix of solvers that "
+        "tell them; a dash where it is not reached."
+    )
+    yield ""
+    first, *further = (f"to {target:g}" for target in targets)
+    yield from table(
+        ["problem", "solver", f"ms, steps, products {first}", *further],
+        (
+            [problem, solver, *(row.cell() for row in rows if row.solver == solver)]
+            for problem, rows in results.items()
+            for solver in dict.fromkeys(row.solver for row in rows)
+        ),
+    )
+    yield from ("", f"Ratios to {PEER} on the problems where it arrives, geometric means:", "")
+    yield from table(
+        ["to", "problems", "seconds", "products", "products, worst problem"], (over_peer(results, t) for t in targets)
+    )
+    yield ""
+    for problem, rows in results.items():
+        seconds = {row.solver: row.seconds for row in rows if row.target == targets[-1]}
+        if seconds.get(OURS) and seconds.get(DESCENT):
+            ratio = seconds[OURS] / seconds[DESCENT]
+            yield f"* {problem} to {targets[-1]:g}: {ratio:.2f}x of the seconds of {DESCENT}."
+    yield ""
+    solved = (f"in {dtype} {OURS} solves {of[OURS]}, {PEER} {of[PEER]}" for dtype, of in scaled.items())
+    yield "One LASSO scaled 25 ways: " + "; ".join(solved) + "."
+
+
+def over_peer(results, target):
+    """A row of ratios to a target."""
+    pairs = [
+        (a.seconds / b.seconds, a.products / b.products)
+        for rows in results.values()
+        for a in rows
+        for b in rows
+        if (a.solver, b.solver) == (OURS, PEER) and a.target == b.target == target and a.seconds and b.seconds
+    ]
+    seconds, products = np.exp(np.mean(np.log(pairs), axis=0))
+    most = max(ratio for _, ratio in pairs)
+    return [f"{target:g}", str(len(pairs)), *(f"{ratio:.2f}x" for ratio in (seconds, products, most))]
+
+
+def plot(results):
+    """Seconds to the middle target, a dot for each solver."""
+    fig, ax = plt.subplots(figsize=(8, 0.42 * len(results) + 1.2), constrained_layout=True)
+    for solver in dict.fromkeys(row.solver for rows in results.values() for row in rows):
+        points = [
+            (row.seconds, i)
+            for i, rows in enumerate(results.values())
+            for row in rows
+            if row[:2] == (solver, 1e-6) and row.seconds
+        ]
+        if points:
+            ax.plot(*zip(*points, strict=True), "o", ms=7, label=solver, alpha=0.85)
+    ax.set(xscale="log", xlabel="seconds to a relative suboptimality of 1e-6", yticks=range(len(results)))
+    ax.set_yticklabels(results)
+    ax.invert_yaxis()
+    ax.grid(axis="x", color="#e8e8e8")
+    ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+    return fig
