@@ -92,7 +92,7 @@ def test_a_curve_that_ended_early_counts_as_the_worst():
 
 
 def test_the_schedule_of_the_paper_shrinks_with_the_training_and_drops_at_its_end():
-    def momenta(steps, **options):
+    def shown(steps, **options):
         """What the accumulator shows of the momentum after every step, under a gradient of 1."""
         tx = methods.scheduled(0.999, 1.0, steps, velocity="gradient", **options)
         state, found = tx.init(jnp.zeros(())), []
@@ -103,8 +103,8 @@ def test_the_schedule_of_the_paper_shrinks_with_the_training_and_drops_at_its_en
         return np.array(found[1:])
 
     expected = [float(momenta.sutskever(0.999, 10)(k)) for k in range(1, 60)]
-    np.testing.assert_allclose(momenta(60), expected, rtol=1e-3)
-    dropped = momenta(60, dropped=True)
+    np.testing.assert_allclose(shown(60), expected, rtol=1e-3)
+    dropped = shown(60, dropped=True)
     np.testing.assert_allclose(dropped[:56], expected[:56], rtol=1e-3)
     np.testing.assert_allclose(dropped[56:], 0.9, rtol=1e-3)  # the last twentieth
     assert methods.PERIOD * 750_000 // methods.PAPER_STEPS == 250  # the paper's own, at its own length
