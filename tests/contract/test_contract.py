@@ -12,10 +12,10 @@ import numpy as np
 import optax
 import pytest
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
-from traffic import COLLECTIVES
 from transformations import KINDS, PARAMETER_FREE, REDUCING, TRANSFORMATIONS
 
 from nag_optax import eval_params, state_shardings
+from trainer.parallel.traffic import COLLECTIVES
 
 every_transformation = pytest.mark.parametrize("name", TRANSFORMATIONS)
 every_kind = pytest.mark.parametrize("name", KINDS)

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
-from traffic import COLLECTIVES
 
 from nag_optax import compensated, eval_params, nag, state_shardings, stochastic_rounding
 from nag_optax.precision import blocks
 from nag_optax.precision.rounding import stochastically_rounded
+from trainer.parallel.traffic import COLLECTIVES
 
 LOW = ["bfloat16", "float16"]
 BYTES = ["int8", "float8_e4m3fn", "float8_e5m2"]
