@@ -1,9 +1,9 @@
-"""How many images a second ``examples/train_vgg16.py`` decodes and augments, by threads.
+"""How many images a second ``programs/train_vgg16.py`` decodes and augments, by threads.
 
     python -m benchmarks.loader
 
 The images are crops of the two photographs of scikit-learn, written as JPEG files of ImageNet's usual size, 500x375.
-Then the example itself trains on them, for the share of its time that waits for images: the second of two epochs.
+Then the program itself trains on them, for the share of its time that waits for images: the second of two epochs.
 """
 
 import argparse
@@ -19,16 +19,16 @@ from pathlib import Path
 import jax
 import numpy as np
 import PIL.Image
-from image_folder import scan
-from image_loader import Augmentation, Loader
 from sklearn.datasets import load_sample_images
 
 from benchmarks.report import add_out, heading, outputs, publish
+from trainer.data.image_folder import scan
+from trainer.data.image_loader import Augmentation, Loader
 
 SIZE = 224
 BATCH = 64
 WIDTHS = ("0.0625", "0.25")  # 1 is for accelerators
-EXAMPLE = Path(__file__).parents[1] / "examples" / "train_vgg16.py"
+PROGRAM = "programs.train_vgg16"
 
 
 def write_photographs(folder, count):
@@ -58,7 +58,7 @@ def trained(folder, width, threads, out):
     options = {"data": folder, "width": width, "threads": threads, "image-size": SIZE, "batch-size": BATCH, "out": out}
     options |= {"epochs": 2, "warmup-epochs": 0, "normalization": "batch"}
     arguments = [f"--{name}={value}" for name, value in options.items()]
-    subprocess.run([sys.executable, EXAMPLE, *arguments], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([sys.executable, "-m", PROGRAM, *arguments], check=True, stdout=subprocess.DEVNULL)
     with (out / "metrics.csv").open() as file:
         last = list(csv.DictReader(file))[-1]
     return float(last["images_per_second"]), float(last["waiting"])
@@ -94,7 +94,7 @@ def main():
         "|---|---|",
         *(f"| {threads} | {statistics.median(measured):.0f} |" for threads, measured in rates.items()),
         "",
-        f"`examples/train_vgg16.py` on the same files, {threads} threads, on {jax.devices()[0].device_kind}:",
+        f"`programs/train_vgg16.py` on the same files, {threads} threads, on {jax.devices()[0].device_kind}:",
         "",
         "| width of VGG16 | images a second | of the time waiting for images |",
         "|---|---|---|",

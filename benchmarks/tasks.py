@@ -1,21 +1,18 @@
-"""Real trainings of a size for CPUs, as pure functions: the networks of the examples, and a deep autoencoder."""
+"""Real trainings of a size for CPUs, as pure functions: the networks of `trainer`, and a deep autoencoder."""
 
 import functools
 import itertools
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-import byte_text
-import digits
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-import train_cnn
-import transformer
-import vgg16
 
 from benchmarks import autoencoder
+from trainer.data import byte_text, digits
+from trainer.networks import cnn, transformer, vgg16
 
 
 class Task(NamedTuple):
@@ -36,18 +33,18 @@ class Task(NamedTuple):
 
 @functools.cache
 def digits_cnn(batch_size: int = 128) -> Task:
-    """The network of ``examples/train_cnn.py`` on randomly shifted digits: cross-entropy in nats."""
+    """The network of ``programs/train_cnn.py`` on randomly shifted digits: cross-entropy in nats."""
     data = digits.load()
 
     def init(seed):
-        return train_cnn.CNN().init(jax.random.key(seed), jnp.zeros((1, 8, 8, 1)))["params"]
+        return cnn.CNN().init(jax.random.key(seed), jnp.zeros((1, 8, 8, 1)))["params"]
 
     def loss(params, batch):
         key, images, labels = batch
-        return train_cnn.loss_and_accuracy(params, digits.random_shift(key, images), labels)[0]
+        return cnn.loss_and_accuracy(params, digits.random_shift(key, images), labels)[0]
 
     def test(params):
-        return train_cnn.loss_and_accuracy(params, data.test_images, data.test_labels)
+        return cnn.loss_and_accuracy(params, data.test_images, data.test_labels)
 
     return Task(init, functools.partial(_shuffled, data, batch_size), loss, test)
 
@@ -84,7 +81,7 @@ def _shuffled(data, batch_size, seed):
 
 @functools.cache
 def language_model(batch_size: int = 8, width: int = 64, length: int = 64) -> Task:
-    """The transformer of ``examples/train_diloco.py`` on text that ships with Python: nats a byte."""
+    """The transformer of ``programs/train_diloco.py`` on text that ships with Python: nats a byte."""
     text = byte_text.load()
     sizes = {"vocabulary": byte_text.VOCABULARY, "length": length, "width": width, "depth": 2, "heads": 4}
     graph, _ = transformer.create(0, **sizes)

@@ -18,7 +18,6 @@
 # executing the notebook checks them.
 
 # %%
-import sys
 from pathlib import Path
 
 import jax
@@ -28,16 +27,13 @@ import numpy as np
 import optax
 from support import BLACK, BLUE, GREEN, GREY, ORANGE, finish, run, show
 
-sys.path += ["../examples", ".."]  # whose data and network these are; whose runs
-
-import digits
-import vgg16
-
 from benchmarks import training, training_report
 from benchmarks.methods import ADAM, ARTICLE, DROPPED, LARGER
 from benchmarks.runs import Runs
 from nag_optax import momenta, nag
 from nag_optax.links import scale_by_inverse_sqrt_size
+from trainer.data import digits
+from trainer.networks import vgg16
 
 # %% [markdown]
 # ## 1. "Gradients do not vanish"
@@ -203,7 +199,7 @@ assert np.isfinite(losses).all()
 #
 # ## 3. The same on VGG16
 #
-# The article's network at a sixteenth of its width, on digits of 32x32 pixels, as `examples/train_vgg16.py` trains it:
+# The article's network at a sixteenth of its width, on digits of 32x32 pixels, as `programs/train_vgg16.py` trains it:
 # sixteen layers, with He's weights, with and without batch normalisation.
 
 # %%

@@ -9,7 +9,7 @@ QUICK = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=
 QUICK += " --xla_cpu_parallel_codegen_split_count=1"  # of many tiny programs
 if jax.__version_info__ < (0, 11, 1):
     QUICK += " --xla_cpu_use_fusion_emitters=false"  # the older ones, twice as quick, while XLA had them
-os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {QUICK}"  # of the examples' processes too
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {QUICK}"  # of the programs' processes too
 jax.config.update("jax_num_cpu_devices", 8)
 
 

@@ -4,10 +4,10 @@ import jax
 import jax.numpy as jnp
 import pytest
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
-from traffic import COLLECTIVES
 
 from nag_optax import state_shardings
 from tests.catalogue import CATALOGUE, KINDS, REDUCING
+from trainer.parallel.traffic import COLLECTIVES
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ import numpy as np
 import optax
 import pytest
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
-from traffic import COLLECTIVES
 
 from nag_optax import eval_params, nag, state_shardings
 from nag_optax.engine.storage import blocks
+from trainer.parallel.traffic import COLLECTIVES
 
 BYTES = ["int8", "float8_e4m3fn", "float8_e5m2"]
 

@@ -37,6 +37,6 @@ def test_links_lead_somewhere(document):
 
 
 def test_the_readme_has_its_commands_and_is_short():
-    assert 'pip install -e ".[examples]" && python examples/train_cnn.py' in README
+    assert 'pip install -e ".[examples]" && python -m programs.train_cnn' in README
     assert 'pip install -e ".[dev]" && python -m pytest' in README
-    assert len(README.splitlines()) <= 120
+    assert len(README.split()) <= 1050  # words: a cap on lines makes them long

@@ -6,11 +6,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-import replicas
-import traffic
 
 from nag_optax import diloco, eval_params, lookahead, nag, slow_weights, snoo
 from nag_optax.outer.communication import mean_over
+from trainer.parallel import replicas, traffic
 
 PARAMS = {"w": jnp.ones((4, 128)), "b": jnp.full((3,), 0.5)}
 

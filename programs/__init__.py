@@ -1,0 +1,1 @@
+"""Long runs with a command line: ``python -m programs.NAME``."""

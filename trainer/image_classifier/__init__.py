@@ -1,0 +1,1 @@
+"""VGG16 on a folder of images: options, training, testing, and what it shows."""

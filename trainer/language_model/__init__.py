@@ -1,0 +1,1 @@
+"""A language model that replicas train together: methods, options, their common program, and what it shows."""

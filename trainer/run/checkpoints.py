@@ -1,0 +1,60 @@
+"""Checkpoints that survive ``kill -9``, through Orbax.
+
+The state of training and the record of all that happened until then are one checkpoint: Orbax shows all of it or
+nothing. What a killed run had written elsewhere is rebuilt from there.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+
+from trainer.command_line import UsageError
+
+
+def open_manager(folder: Path) -> ocp.CheckpointManager:
+    """The two latest checkpoints in a folder, the older one as a reserve."""
+    options = ocp.CheckpointManagerOptions(
+        preservation_policy=ocp.checkpoint_managers.LatestN(2),
+        enable_async_checkpointing=False,  # a step that is said to be safe is
+        cleanup_tmp_directories=True,  # of a killed run
+    )
+    handlers = {"state": ocp.StandardCheckpointHandler(), "history": ocp.JsonCheckpointHandler()}
+    return ocp.CheckpointManager(folder.absolute(), options=options, item_handlers=handlers)
+
+
+def save(manager: ocp.CheckpointManager, step: int, state: Any, record: dict[str, Any]) -> None:
+    """Writes a checkpoint after so many steps, and returns when it is complete; ``record`` must fit into JSON."""
+    items = ocp.args.Composite(state=ocp.args.StandardSave(state), history=ocp.args.JsonSave(record))
+    manager.save(step, args=items)
+
+
+def restore_latest(manager: ocp.CheckpointManager, state: Any) -> tuple[Any, dict[str, Any]]:
+    """The latest complete checkpoint, with the shapes and shardings of ``state``, and its record; ``state`` itself and
+    an empty record if there is none.
+
+    Raises:
+      UsageError: if the checkpoint is that of another model.
+    """
+    step = manager.latest_step()
+    if step is None:
+        return state, {}
+    found, expected = _arrays(manager.item_metadata(step)["state"]), _arrays(state)
+    if found != expected:
+        name = next(name for name in {**expected, **found} if found.get(name) != expected.get(name))
+        raise UsageError(
+            f"{manager.directory / str(step)} is no checkpoint of this model: {name} has "
+            f"{found.get(name, 'no array')} there and {expected.get(name, 'none')} here"
+        )
+    items = ocp.args.Composite(state=ocp.args.StandardRestore(state), history=ocp.args.JsonRestore())
+    restored = manager.restore(step, args=items)
+    return restored["state"], restored["history"]
+
+
+def _arrays(tree: Any) -> dict[str, str]:
+    """Shape and dtype by name, as ``float32[3, 2]``."""
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="."): f"{x.dtype}{list(x.shape)}"
+        for path, x in jax.tree_util.tree_leaves_with_path(tree)
+    }
