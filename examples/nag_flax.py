@@ -70,8 +70,8 @@ def main():
         if epoch in (1, 2, EPOCHS // 2, EPOCHS):
             (at_params, accuracy), (at_base, base_accuracy) = test_at_both_points(state, test_x, test_y)
             print(
-                f"epoch {epoch:2}   training loss {np.mean(losses):.4f}   test loss {at_params:.4f}, accuracy {accuracy:.2%}   "
-                f"at the base iterate {at_base:.4f}, {base_accuracy:.2%}"
+                f"epoch {epoch:2}   training loss {np.mean(losses):.4f}   test loss {at_params:.4f}, "
+                f"accuracy {accuracy:.2%}   at the base iterate {at_base:.4f}, {base_accuracy:.2%}"
             )
 
 

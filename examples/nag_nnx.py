@@ -64,7 +64,8 @@ def main():
         if epoch in (1, 2, EPOCHS // 2, EPOCHS):
             test_loss, accuracy = test(model, test_x, test_y)
             print(
-                f"epoch {epoch:2}   training loss {np.mean(losses):.4f}   test loss {test_loss:.4f}, accuracy {accuracy:.2%}"
+                f"epoch {epoch:2}   training loss {np.mean(losses):.4f}   test loss {test_loss:.4f}, "
+                f"accuracy {accuracy:.2%}"
             )
 
     # The parameters are where gradients are taken; the base iterate is the point to evaluate, and to keep.
