@@ -2,13 +2,10 @@
 
 import shlex
 import sys
-from pathlib import Path
 
 import pytest
 
 from benchmarks import report, theory
-
-RESULTS = Path(report.__file__).parent / "results"
 
 
 def call(monkeypatch, capsys, *arguments):
@@ -40,11 +37,6 @@ def test_nonsense_is_refused_by_name(monkeypatch, capsys, arguments, message):
     with pytest.raises(SystemExit):
         call(monkeypatch, capsys, *arguments)
     assert message in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("result", [*RESULTS.glob("*.md")], ids=lambda path: path.stem)
-def test_no_line_of_a_result_is_longer_than_a_window(result):
-    assert max(map(len, result.read_text().splitlines())) <= report.WIDTH
 
 
 def test_prose_is_wrapped_and_a_table_is_not(capsys):

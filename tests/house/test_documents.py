@@ -1,4 +1,4 @@
-"""The documents' Python blocks run, one after another, as a reader would type them, and their links lead somewhere."""
+"""Documents: their Python blocks run, one after another, their links lead somewhere, and their lines fit a window."""
 
 import re
 from pathlib import Path
@@ -9,6 +9,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+BY_OTHERS = ("node_modules", "site-packages", "__pycache__", "build", "dist", "runs")
+WIDTH = 100
 
 
 def executed(name):
@@ -34,6 +36,36 @@ def test_the_method_that_the_documentation_adds_attains_its_bound():
 def test_links_lead_somewhere(document):
     for target in re.findall(r"\]\((?!http)([^)#]+)\)", document.read_text()):
         assert (document.parent / target).exists(), target
+
+
+def own(root):
+    """Every Markdown file below a folder, in no hidden one and in none that a tool has filled."""
+    for path in sorted(root.rglob("*.md")):
+        folders = path.relative_to(root).parts[:-1]
+        if not any(name.startswith(".") or name in BY_OTHERS for name in folders):
+            yield path
+
+
+def wide(root):
+    """The lines that are longer than a window, by file and number."""
+    return [
+        f"{path.relative_to(root)}:{number}: {len(line)} characters"
+        for path in own(root)
+        for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1)
+        if len(line) > WIDTH
+    ]
+
+
+def test_no_line_of_a_document_is_longer_than_a_window():
+    assert {path.parent for path in own(ROOT)} >= {ROOT, ROOT / "docs", ROOT / "benchmarks" / "results"}
+    assert wide(ROOT) == []
+
+
+def test_a_line_that_is_too_long_is_found(tmp_path):
+    for folder in (tmp_path / "docs", tmp_path / ".cache", tmp_path / "runs"):
+        folder.mkdir()
+        (folder / "page.md").write_text("é" * WIDTH + "\n" + "a" * (WIDTH + 1), encoding="utf-8")
+    assert wide(tmp_path) == ["docs/page.md:2: 101 characters"]
 
 
 def test_the_readme_has_its_commands_and_is_short():
