@@ -22,7 +22,7 @@ from nag_optax.engine.coefficients import (
     from_two_step,
 )
 from nag_optax.engine.superpose import superpose
-from nag_optax.evaluation import eval_params
+from nag_optax.evaluation import eval_params, velocity
 from nag_optax.links import compensated, decayed, stochastic_rounding
 from nag_optax.methods.ac_fgm import ac_fgm
 from nag_optax.methods.acc_sgd import acc_sgd
@@ -63,6 +63,7 @@ __all__ = [
     "nag",
     "restart",
     "scale_by_nag",
+    "velocity",
     # the accelerated family
     "acc_sgd",
     "agg_mo",

@@ -9,16 +9,17 @@ that knows it says so in one method, and `nag_optax.eval_params` asks it ::
         def readings(self, question):
             return ahead(self.momentum, question.readout({"base": 0.9}))        # params + 0.9 momentum
 
-The states of a chain, a mask, a partition or a wrapper are pytrees, in which such a state is found wherever it stands.
-A point that nobody can know is refused: ``readings`` raises a ValueError whose words name the way out. So does the
-state of a later link of the chain, whose updates the earlier ones do not see: its method ``follow`` gets their
-readings, and returns them as they are, changed, or not at all.
+The states of a chain, a mask, a partition or a wrapper are pytrees, in which such a state is found wherever it stands
+(`nag_optax.finding`). A point that nobody can know is refused: ``readings`` raises a ValueError whose words name the
+way out. The state of a later link of the chain, whose updates the earlier ones do not see, has a method ``follow``: it
+gets their readings, and returns them as they are, changed, or not at all.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, Protocol, TypeGuard, runtime_checkable
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
+import jax.numpy as jnp
 import optax
 from jax import Array
 
@@ -42,23 +43,31 @@ class Question(NamedTuple):
     Attributes:
       output: "base", or the name of another point that the method's paper speaks about.
       learning_rate: what a state that does not know it is told, a number or a schedule; None where nothing was told.
+      later_links: "harmless" where later links of unknown kinds are said to leave the point alone; None.
     """
 
     output: str = "base"
     learning_rate: optax.ScalarOrSchedule | None = None
+    later_links: str | None = None
 
     def readout(self, readouts: Mapping[str, Scalar]) -> Array:
         """The one that is asked for, of the readouts that a state has.
 
         Raises:
-          ValueError: if it has no such output, or if it is told a learning rate: it knows its own.
+          ValueError: if it has no such output, if it is told a learning rate and knows its own, or if the readouts
+            are those of many states at once.
         """
         if self.learning_rate is not None:
             raise ValueError("learning_rate is for states of scale_by_nag only; this method knows its own.")
         if self.output not in readouts:
             names = ", ".join(map(repr, readouts))
             raise ValueError(f"output must be one of {names} for this method, got {self.output!r}.")
-        return unwrapped(readouts[self.output])
+        readout = unwrapped(readouts[self.output])
+        if jnp.ndim(readout):
+            raise ValueError(
+                f"state is a stack of {readout.shape[0]}, as jax.vmap or jax.pmap makes it: use jax.vmap(eval_params)."
+            )
+        return readout
 
 
 @runtime_checkable
@@ -123,49 +132,3 @@ def scaled(readings: Readings, factor: Scalar) -> Readings:
         return reading._replace(readout=factor * reading.readout)
 
     return {path: [of_leaf(reading) for reading in of_path] for path, of_path in readings.items()}
-
-
-def readings_of(state: Any, question: Question) -> Readings | None:
-    """The readings of all states inside of one, each of which has leaves of its own; None if there is no such state.
-
-    Raises:
-      ValueError: if a state or a later link refuses, or if two states have a leaf in common.
-    """
-    if _is_readable(state):
-        return state.readings(question)
-    found = None
-    in_a_row = type(state) is tuple  # the states of a chain, in the order in which its links act
-    for part in _parts(state):
-        if found is not None and in_a_row:
-            for follower in _followers(part):
-                found = follower.follow(found)
-        of_part = readings_of(part, question)
-        if of_part is not None:
-            found = of_part if found is None else _disjoint(found, of_part)
-    return found
-
-
-def _is_readable(state: Any) -> TypeGuard[Readable]:
-    # Asked of the type, because Flax's variables answer for the arrays inside; and quicker than the protocol.
-    return callable(getattr(type(state), "readings", None))
-
-
-def _followers(state: Any) -> Iterator[Follower]:
-    if callable(getattr(type(state), "follow", None)):
-        yield state
-        return
-    for part in _parts(state):
-        yield from _followers(part)
-
-
-def _parts(state: Any) -> list[Any]:
-    """What a pytree consists of, one level down."""
-    parts = jax.tree.leaves(state, is_leaf=lambda part: part is not state)
-    return [part for part in parts if part is not state]
-
-
-def _disjoint(one: Readings, other: Readings) -> Readings:
-    if twice := one.keys() & other.keys():
-        where = jax.tree_util.keystr(twice.pop())
-        raise ValueError(f"two accelerated methods act on {where}: the base iterate is ambiguous.")
-    return one | other

@@ -52,7 +52,11 @@ class AccelerateState(NamedTuple):
     def readings(self, question: Question) -> Readings:
         """Returns params plus the readout that is asked for times the buffer."""
         readout = question.readout({"base": self.readout, **self.outputs})
-        return ahead(load(self.momentum, self.scales), readout)
+        return ahead(self.velocity(), readout)
+
+    def velocity(self) -> Any:
+        """Returns the buffer m, a pytree like params."""
+        return load(self.momentum, self.scales)
 
 
 def accelerate(

@@ -26,9 +26,9 @@ class DirectionState(NamedTuple):
             raise ValueError(
                 "state of scale_by_nag does not know the learning rate: pass learning_rate=, number or schedule."
             )
+        at_one = self.accelerated.readings(question._replace(learning_rate=None))
         last_step = jnp.maximum(unwrapped(self.accelerated.step) - 1, 0)
-        rate = scalar_at(question.learning_rate, last_step)
-        return scaled(self.accelerated.readings(question._replace(learning_rate=None)), rate)
+        return scaled(at_one, scalar_at(question.learning_rate, last_step))
 
 
 def as_direction(method: optax.GradientTransformationExtraArgs) -> optax.GradientTransformationExtraArgs:

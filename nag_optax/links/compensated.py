@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import optax
 
 from nag_optax.links.landing import check_params, is_low, landing
+from nag_optax.readings import Readings
 
 
 class CompensatedState(NamedTuple):
@@ -21,6 +22,10 @@ class CompensatedState(NamedTuple):
     """
 
     residual: Any
+
+    def follow(self, readings: Readings) -> Readings:
+        """Returns them as they are: rounding leaves the point alone."""
+        return readings
 
 
 def compensated() -> optax.GradientTransformation:

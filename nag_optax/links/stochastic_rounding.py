@@ -13,6 +13,7 @@ from jax import Array
 
 from nag_optax.engine.storage.rounding import stochastically_rounded
 from nag_optax.links.landing import check_params, is_low, landing
+from nag_optax.readings import Readings
 
 
 class StochasticRoundingState(NamedTuple):
@@ -23,6 +24,10 @@ class StochasticRoundingState(NamedTuple):
     """
 
     key: Array
+
+    def follow(self, readings: Readings) -> Readings:
+        """Returns them as they are: rounding leaves the point alone."""
+        return readings
 
 
 def stochastic_rounding(key: Array | int) -> optax.GradientTransformation:

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
+from nag_optax.readings import Readings
 from nag_optax.scalars import Scalar, counter, hyperparameter_dtype, increment, scalar_at
 from nag_optax.validation import check_number, check_transformation
 
@@ -30,6 +31,10 @@ class WeightDecayState(NamedTuple):
     """
 
     step: Array
+
+    def follow(self, readings: Readings) -> Readings:
+        """Returns them as they are: decay moves the point together with params."""
+        return readings
 
 
 def decayed(

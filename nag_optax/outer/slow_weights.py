@@ -22,8 +22,9 @@ import optax
 from jax import Array
 
 from nag_optax import trees
+from nag_optax.finding import readings_of
 from nag_optax.outer.communication import check_axis, mean_over
-from nag_optax.readings import Question, Readings, joined, kept, readings_of
+from nag_optax.readings import Question, Readings, joined, kept
 from nag_optax.validation import check_integer, check_transformation, leaf_name
 
 

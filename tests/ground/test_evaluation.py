@@ -26,7 +26,7 @@ def base_of_nag():
 
 
 WRAPPERS = {
-    "chain": lambda tx: optax.chain(optax.clip(100.0), tx, optax.identity()),
+    "chain": lambda tx: optax.chain(optax.clip(100.0), optax.identity(), tx),
     "nested chains": lambda tx: optax.chain(optax.chain(optax.identity(), optax.chain(tx))),
     "named_chain": lambda tx: optax.named_chain(("clip", optax.clip(100.0)), ("nag", tx)),
     "apply_if_finite": lambda tx: optax.apply_if_finite(tx, 3),

@@ -64,7 +64,7 @@ def trained(tx, steps=2):
 
 WRAPPED = {
     "alone": lambda tx: tx,
-    "chain": lambda tx: optax.chain(optax.clip(100.0), optax.chain(tx, optax.identity())),
+    "chain": lambda tx: optax.chain(optax.clip(100.0), optax.chain(optax.identity(), tx)),
     "named_chain": lambda tx: optax.named_chain(("clip", optax.clip(100.0)), ("tx", tx)),
     "masked": lambda tx: optax.masked(tx, {"w": True, "b": True}),
     "partition": lambda tx: optax.partition({"a": tx, "b": tx}, {"w": "a", "b": "b"}),

@@ -9,7 +9,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "nag_optax"
 
 FLOORS = [
-    {"renamed", "scalars", "validation", "trees", "readings"},
+    {"renamed", "scalars", "validation", "trees", "readings", "finding"},
     {"momenta", "evaluation", "sharding", "curvature"},
     {"engine", "prox"},
     {"links"},

@@ -11,10 +11,10 @@ from nag_optax import eval_params
 from tests.catalogue import CATALOGUE
 
 
-def evaluate(name, state, params):
+def evaluate(name, state, params, later_links=None):
     """The base iterate, with the learning rate that a scale_by_* link lacks."""
     arguments = {"learning_rate": CATALOGUE[name].arguments["learning_rate"]} if name == "scale_by_nag" else {}
-    return eval_params(state, params, **arguments)
+    return eval_params(state, params, later_links=later_links, **arguments)
 
 
 def quadratic(dtype):

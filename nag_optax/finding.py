@@ -1,0 +1,116 @@
+"""States that say how they are read, found in whatever is wrapped around them.
+
+The state of a chain is a tuple with one state for each link. What stands behind an accelerated link is therefore
+visible, though not what it does: most links have no state at all. A later link may scale, clip, project or replace the
+update, and then the base iterate is not where the method believes it to be. So a later link passes only if its state
+says what becomes of the point (`nag_optax.readings.Follower`), if it is known to leave the point alone, or if the one
+who asks says so.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import optax
+import optax.contrib
+
+from nag_optax.readings import Question, Readings, scaled
+from nag_optax.scalars import unwrapped
+
+HARMLESS = tuple(getattr(optax, name) for name in ("MonitorState", "SnapshotState") if hasattr(optax, name))
+"""Of links that look at updates, and pass them on."""
+
+TRANSPARENT = tuple(
+    getattr(optax, name)
+    for name in (
+        "ApplyIfFiniteState",
+        "ConditionallyMaskState",
+        "ConditionallyTransformState",
+        "InjectHyperparamsState",
+        "InjectStatefulHyperparamsState",
+        "MaskedState",
+        "MultiStepsState",
+        "MultiTransformState",
+        "PartitionState",
+    )
+    if hasattr(optax, name)
+)
+"""Of Optax's wrappers whose updates are those of what they wrap, or none."""
+
+
+def readings_of(state: Any, question: Question) -> Readings | None:
+    """The readings of all states inside of one, each of which has leaves of its own; None if there is no such state.
+
+    Raises:
+      ValueError: if a state or a later link refuses, if nobody knows what a later link or a wrapper does to the point,
+        or if two states have a leaf in common.
+    """
+    return _found(state, question)[0]
+
+
+def found(state: Any, method: str) -> Iterator[Any]:
+    """The outermost states inside of one whose class has a method."""
+    if callable(getattr(type(state), method, None)):  # of the type: Flax's variables answer for the arrays inside
+        yield state
+        return
+    for part in _parts(state):
+        yield from found(part, method)
+
+
+def _found(state: Any, question: Question) -> tuple[Readings | None, bool]:
+    """The readings, and whether a later link still has to apply the learning rate that the question brings."""
+    if callable(getattr(type(state), "readings", None)):
+        return state.readings(question), question.learning_rate is not None
+    readings, owed = None, False
+    is_chain = type(state) is tuple or isinstance(state, OrderedDict)
+    for part in _parts(state):
+        of_part, owed_by_part = _found(part, question)
+        if of_part is not None:
+            readings = of_part if readings is None else _disjoint(readings, of_part)
+            owed |= owed_by_part
+        elif readings is not None and is_chain:
+            readings, owed = _behind(part, readings, owed, question)
+    if readings is not None and _replaces_the_point(state):
+        raise ValueError(
+            f"the point of a method inside of {type(state).__name__} is not known: that wrapper moves params by "
+            "itself. See what its package evaluates, or use nag_optax's own (schedule_free, lookahead)."
+        )
+    return readings, owed
+
+
+def _behind(link: Any, readings: Readings, owed: bool, question: Question) -> tuple[Readings, bool]:
+    """The readings behind a later link, and whether the learning rate is still owed."""
+    if followers := list(found(link, "follow")):
+        for follower in followers:
+            readings = follower.follow(readings)
+        return readings, owed
+    if isinstance(link, optax.contrib.ReduceLROnPlateauState):
+        return scaled(readings, unwrapped(link.scale)), owed
+    if isinstance(link, HARMLESS) or question.later_links == "harmless":
+        return readings, owed
+    if owed and all(getattr(leaf, "ndim", 0) == 0 for leaf in jax.tree.leaves(link)):
+        return readings, False  # scale_by_learning_rate
+    raise ValueError(
+        f"a later link of the chain ({type(link).__name__}) may scale, clip, freeze or replace the updates of the "
+        "accelerated method, and then its point is not known: make the method the last link, freeze by "
+        "optax.partition, or pass later_links='harmless' if the link does nothing of the kind."
+    )
+
+
+def _replaces_the_point(state: Any) -> bool:
+    """Whether this is a wrapper of Optax whose updates are not those of what it wraps."""
+    return type(state).__module__.split(".")[0] == "optax" and not isinstance(state, TRANSPARENT)
+
+
+def _parts(state: Any) -> list[Any]:
+    """What a pytree consists of, one level down."""
+    parts = jax.tree.leaves(state, is_leaf=lambda part: part is not state)
+    return [part for part in parts if part is not state]
+
+
+def _disjoint(one: Readings, other: Readings) -> Readings:
+    if twice := one.keys() & other.keys():
+        where = jax.tree_util.keystr(twice.pop())
+        raise ValueError(f"two accelerated methods act on {where}: the base iterate is ambiguous.")
+    return one | other
