@@ -9,6 +9,7 @@ import importlib
 from typing import Any
 
 from nag_optax import extend, links, momenta, prox
+from nag_optax.anchoring import reanchor
 from nag_optax.averaging.gpa import gpa
 from nag_optax.averaging.primal_averaging import primal_averaging
 from nag_optax.averaging.schedule_free import schedule_free
@@ -61,6 +62,7 @@ __all__ = [
     "eval_params",
     "momenta",
     "nag",
+    "reanchor",
     "restart",
     "scale_by_nag",
     "velocity",

@@ -19,7 +19,7 @@ from nag_optax import trees
 from nag_optax.engine.coefficients import Coefficients, Rule
 from nag_optax.engine.plain_step import judged
 from nag_optax.engine.restart import Restart, as_test
-from nag_optax.engine.storage.buffer import load, make_buffer
+from nag_optax.engine.storage.buffer import kept_as, load, make_buffer
 from nag_optax.readings import Question, Readings, ahead
 from nag_optax.scalars import Scalar, counter, hyperparameter_dtype, increment
 from nag_optax.validation import leaf_name
@@ -53,6 +53,21 @@ class AccelerateState(NamedTuple):
         """Returns params plus the readout that is asked for times the buffer."""
         readout = question.readout({"base": self.readout, **self.outputs})
         return ahead(self.velocity(), readout)
+
+    def anchored(self, old: "AccelerateState") -> "AccelerateState":
+        """Returns this new state with the old one's velocity and counters; a sequence of another kind begins anew."""
+        momentum = dict(jax.tree_util.tree_leaves_with_path(old.velocity()))
+        momentum, scales = kept_as(self.momentum, self.scales, momentum, old.step)
+        goes_on = jax.tree.structure(self.carry) == jax.tree.structure(old.carry)
+        return self._replace(
+            step=old.step,
+            age=old.age if goes_on else self.age,
+            carry=jax.tree.map(lambda new, x: x.astype(new.dtype), self.carry, old.carry) if goes_on else self.carry,
+            momentum=momentum,
+            scales=scales,
+            readout=old.readout.astype(self.readout.dtype),
+            outputs={name: old.outputs.get(name, x).astype(x.dtype) for name, x in self.outputs.items()},
+        )
 
     def velocity(self) -> Any:
         """Returns the buffer m, a pytree like params."""

@@ -119,7 +119,8 @@ def value() -> RestartTest:
     def judge(evidence: Evidence) -> Verdict:
         value = jnp.asarray(evidence.value(), evidence.reference.dtype)
         reference = jnp.where(jnp.isnan(value), evidence.reference, value)
-        return Verdict(value > evidence.reference, reference)
+        remembers = evidence.reference != 0  # or it is the state of a run without this test, until now
+        return Verdict((value > evidence.reference) & remembers, reference)
 
     return RestartTest(judge, reference=jnp.inf)
 

@@ -23,6 +23,10 @@ class CompensatedState(NamedTuple):
 
     residual: Any
 
+    def anchored(self, old: Any) -> "CompensatedState":
+        """Returns this new state: what rounding left out belongs to the old params."""
+        return self
+
     def follow(self, readings: Readings) -> Readings:
         """Returns them as they are: rounding leaves the point alone."""
         return readings

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
+from nag_optax.anchoring import take_over
 from nag_optax.scalars import Scalar, hyperparameter_dtype, increment
 from nag_optax.trees import widened
 
@@ -38,6 +39,10 @@ class RootMeanSquareState(NamedTuple):
     mean_square: Any
     weight: Array
     previous: Any
+
+    def anchored(self, old: "RootMeanSquareState") -> "RootMeanSquareState":
+        """Returns this new state with the old one's means and counters."""
+        return RootMeanSquareState(*map(take_over, self, old))
 
 
 def over_root_mean_square(

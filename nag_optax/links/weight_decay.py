@@ -63,7 +63,7 @@ def decayed(
     >>> updates  # -0.1 * 0.5 params
     Array([-0.05, -0.05], dtype=float32)
     """
-    return _decayed(tx, learning_rate, weight_decay, mask, lambda u, p, shrink: u - shrink * p)
+    return _decayed(tx, learning_rate, weight_decay, mask, proximal=False)
 
 
 def proximally_decayed(
@@ -77,50 +77,95 @@ def proximally_decayed(
     Args:
       tx, learning_rate, weight_decay, mask: as in `decayed`.
     """
-    return _decayed(tx, learning_rate, weight_decay, mask, lambda u, p, shrink: (u - shrink * p) / (1 + shrink))
+    return _decayed(tx, learning_rate, weight_decay, mask, proximal=True)
+
+
+def own_decay(
+    at: Callable[[Any], optax.GradientTransformationExtraArgs],
+    learning_rate: optax.ScalarOrSchedule,
+    weight_decay: optax.ScalarOrSchedule | None,
+    mask: Any | Callable[[Any], Any] | None,
+    *,
+    proximal: bool = False,
+) -> optax.GradientTransformationExtraArgs:
+    """A method with a decay of its own: its state is the same whether it decays or not, and counts for both.
+
+    Args:
+      at: makes the method, whose state has a field ``step``, of the learning rate.
+      learning_rate, weight_decay, mask: as in `decayed`; None and a static 0 do not decay, and need no params.
+      proximal: whether the decay is the implicit step.
+    """
+    whole = _method(at, learning_rate, weight_decay)
+    if _is_off(weight_decay):
+        return whole
+    link = _link(proximal, mask)
+
+    def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, Any]:
+        rate, shrink = _rates(learning_rate, weight_decay, state.step, params)
+        updates, after = at(rate).update(updates, state, params, **extra)
+        return link(updates, params, shrink), after
+
+    return optax.GradientTransformationExtraArgs(whole.init, update)
 
 
 def _decayed(
-    tx: Decaying, learning_rate: Any, weight_decay: Any, mask: Any, decay: Callable[[Array, Array, Scalar], Array]
+    tx: Decaying, learning_rate: Any, weight_decay: Any, mask: Any, *, proximal: bool
 ) -> optax.GradientTransformationExtraArgs:
-    check_number("learning_rate", learning_rate, at_least=0)
-    check_number("weight_decay", weight_decay, at_least=0)
-
-    def at(rate: Any) -> optax.GradientTransformationExtraArgs:
-        method: Any = tx(rate) if callable(tx) else tx
-        check_transformation("tx", method)
-        return optax.with_extra_args_support(method)
-
-    whole = at(learning_rate)
-    if isinstance(weight_decay, int | float) and weight_decay == 0:
+    """A method of any kind with a decay that counts for itself."""
+    whole = _method(tx, learning_rate, weight_decay)
+    if _is_off(weight_decay):
         return whole
-    link = _link(decay) if mask is None else optax.masked(_link(decay), mask)
+    link = _link(proximal, mask)
 
     def init(params: Any) -> tuple[Any, Any]:
-        return whole.init(params), link.init(params)
+        counting = WeightDecayState(step=jnp.zeros((), jnp.int32))
+        return whole.init(params), counting if mask is None else optax.MaskedState(counting)
 
     def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, tuple[Any, Any]]:
-        if params is None:
-            raise ValueError("weight_decay needs params: call update(gradients, state, params).")
-        of_method, of_link = state
-        (step,) = jax.tree.leaves(of_link)  # of a WeightDecayState, masked or not
-        count = counter(step, hyperparameter_dtype(params))
-        rate = scalar_at(learning_rate, count)
-        updates, of_method = at(rate).update(updates, of_method, params, **extra)
-        updates, of_link = link.update(updates, of_link, params, shrink=rate * scalar_at(weight_decay, count))
-        return updates, (of_method, of_link)
+        of_method, counting = state
+        (step,) = jax.tree.leaves(counting)  # of a WeightDecayState, masked or not
+        rate, shrink = _rates(learning_rate, weight_decay, step, params)
+        updates, of_method = _method(tx, rate).update(updates, of_method, params, **extra)
+        return link(updates, params, shrink), (of_method, jax.tree.map(increment, counting))
 
     return optax.GradientTransformationExtraArgs(init, update)
 
 
-def _link(decay: Callable[[Array, Array, Scalar], Array]) -> optax.GradientTransformationExtraArgs:
-    """The decay of finished updates by ``shrink=``, on the leaves that a mask leaves."""
+def _method(tx: Decaying, rate: Any, weight_decay: Any = None) -> optax.GradientTransformationExtraArgs:
+    """The method at a learning rate, checked together with its decay."""
+    check_number("learning_rate", rate, at_least=0)
+    if weight_decay is not None:
+        check_number("weight_decay", weight_decay, at_least=0)
+    method: Any = tx(rate) if callable(tx) else tx
+    check_transformation("tx", method)
+    return optax.with_extra_args_support(method)
 
-    def init(params: Any) -> WeightDecayState:
-        return WeightDecayState(step=jnp.zeros((), jnp.int32))
 
-    def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> Any:
-        updates = jax.tree.map(lambda u, p: decay(u, p, extra["shrink"]).astype(u.dtype), updates, params)
-        return updates, WeightDecayState(step=increment(state.step))
+def _is_off(weight_decay: Any) -> bool:
+    return weight_decay is None or (isinstance(weight_decay, int | float) and weight_decay == 0)
 
-    return optax.GradientTransformationExtraArgs(init, update)
+
+def _rates(learning_rate: Any, weight_decay: Any, step: Array, params: Any) -> tuple[Scalar, Scalar]:
+    """The learning rate, and how much of them params lose."""
+    if params is None:
+        raise ValueError("weight_decay needs params: call update(gradients, state, params).")
+    count = counter(step, hyperparameter_dtype(params))
+    rate = scalar_at(learning_rate, count)
+    return rate, rate * scalar_at(weight_decay, count)
+
+
+def _link(proximal: bool, mask: Any) -> Callable[[Any, Any, Scalar], Any]:
+    """The decay of finished updates, ``(updates, params, shrink) -> updates``, on the leaves that the mask leaves."""
+
+    def decay(update: Array, param: Array, shrink: Scalar) -> Array:
+        shrunk = update - shrink * param
+        return (shrunk / (1 + shrink) if proximal else shrunk).astype(update.dtype)
+
+    def decay_all(updates: Any, params: Any, shrink: Scalar) -> Any:
+        return jax.tree.map(lambda u, p: decay(u, p, shrink), updates, params)
+
+    def decay_masked(updates: Any, params: Any, shrink: Scalar) -> Any:
+        link = optax.masked(optax.stateless(lambda u, p: decay_all(u, p, shrink)), mask)
+        return link.update(updates, link.init(params), params)[0]
+
+    return decay_all if mask is None else decay_masked

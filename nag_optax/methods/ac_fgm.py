@@ -41,6 +41,10 @@ class AcFgmState(NamedTuple):
     tau: tuple[Array, Array]
     base: BaseIterate
 
+    def anchored(self, old: Any) -> "AcFgmState":
+        """Returns this new state: what was seen of the curvature belongs to the old params."""
+        return self
+
 
 def ac_fgm(
     prox: Prox | Callable[[Any, Scalar], Any] | None = None,

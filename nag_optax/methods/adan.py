@@ -23,7 +23,7 @@ from nag_optax.engine.accelerate import accelerate
 from nag_optax.engine.coefficients import Coefficients, Rule
 from nag_optax.engine.superpose import superpose
 from nag_optax.links.root_mean_square import over_root_mean_square
-from nag_optax.links.weight_decay import proximally_decayed
+from nag_optax.links.weight_decay import own_decay
 from nag_optax.scalars import Scalar, scalar_at
 from nag_optax.validation import check_number
 
@@ -34,7 +34,7 @@ def adan(
     b2: Scalar = 0.92,
     b3: Scalar = 0.99,
     eps: Scalar = 1e-8,
-    weight_decay: optax.ScalarOrSchedule = 0.0,
+    weight_decay: optax.ScalarOrSchedule | None = None,
     *,
     mask: Any | Callable[[Any], Any] | None = None,
     accumulator_dtype: Any = None,
@@ -80,4 +80,4 @@ def adan(
         )
         return over_root_mean_square(superpose(*velocities), b3, eps, lookahead=b2)
 
-    return proximally_decayed(at, learning_rate, weight_decay, mask)
+    return own_decay(at, learning_rate, weight_decay, mask, proximal=True)

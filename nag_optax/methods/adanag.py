@@ -36,6 +36,10 @@ class AdaNagState(NamedTuple):
     lead: Array
     base: BaseIterate
 
+    def anchored(self, old: Any) -> "AdaNagState":
+        """Returns this new state: what was seen of the curvature belongs to the old params."""
+        return self
+
 
 def adanag(smoothness: Scalar | None = None) -> optax.GradientTransformationExtraArgs:
     """Parameter-free acceleration for smooth convex functions: f - f* = O(1 / k^2), min |grad f|^2 = O(1 / k^3).

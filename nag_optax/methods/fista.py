@@ -47,6 +47,10 @@ class FistaState(NamedTuple):
     base: BaseIterate
     value: Array
 
+    def anchored(self, old: "FistaState") -> "FistaState":
+        """Returns this new state with the old counter: the momentum begins at the new params."""
+        return self._replace(step=old.step)
+
 
 def fista(
     step_size: optax.ScalarOrSchedule,

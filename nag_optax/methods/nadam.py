@@ -19,7 +19,7 @@ import optax
 from nag_optax.engine.accelerate import accelerate
 from nag_optax.engine.coefficients import Coefficients, Rule
 from nag_optax.links.root_mean_square import over_root_mean_square
-from nag_optax.links.weight_decay import decayed
+from nag_optax.links.weight_decay import own_decay
 from nag_optax.momenta import dozat
 from nag_optax.scalars import Scalar, scalar_at
 from nag_optax.validation import check_number
@@ -32,7 +32,7 @@ def nadam(
     eps: Scalar = 1e-8,
     *,
     momentum_decay: Scalar = 0.004,
-    weight_decay: optax.ScalarOrSchedule = 0.0,
+    weight_decay: optax.ScalarOrSchedule | None = None,
     mask: Any | Callable[[Any], Any] | None = None,
     accumulator_dtype: Any = None,
 ) -> optax.GradientTransformationExtraArgs:
@@ -73,4 +73,4 @@ def nadam(
         direction = accelerate(Rule(lambda: 1.0, numbers), accumulator_dtype=accumulator_dtype)
         return over_root_mean_square(direction, b2, eps)
 
-    return decayed(at, learning_rate, weight_decay, mask)
+    return own_decay(at, learning_rate, weight_decay, mask)

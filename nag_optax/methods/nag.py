@@ -27,7 +27,7 @@ from nag_optax.engine.accelerate import accelerate
 from nag_optax.engine.coefficients import Coefficients, Rule
 from nag_optax.engine.direction import as_direction
 from nag_optax.engine.restart import Restart
-from nag_optax.links.weight_decay import decayed
+from nag_optax.links.weight_decay import own_decay
 from nag_optax.momenta import Momentum, as_sequence
 from nag_optax.scalars import scalar_at
 from nag_optax.validation import check_choice, check_number
@@ -40,7 +40,7 @@ def nag(
     lookahead: optax.ScalarOrSchedule = 1.0,
     velocity: str = "gradient",
     restart: Restart = None,
-    weight_decay: optax.ScalarOrSchedule = 0.0,
+    weight_decay: optax.ScalarOrSchedule | None = None,
     mask: Any | Callable[[Any], Any] | None = None,
     accumulator_dtype: Any = None,
 ) -> optax.GradientTransformationExtraArgs:
@@ -84,7 +84,7 @@ def nag(
         rule = nag_rule(rate, momentum, lookahead, velocity)
         return accelerate(rule, restart=restart, accumulator_dtype=accumulator_dtype)
 
-    return decayed(at, learning_rate, weight_decay, mask)
+    return own_decay(at, learning_rate, weight_decay, mask)
 
 
 def scale_by_nag(

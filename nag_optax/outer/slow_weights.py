@@ -22,6 +22,7 @@ import optax
 from jax import Array
 
 from nag_optax import trees
+from nag_optax.anchoring import take_over
 from nag_optax.finding import readings_of
 from nag_optax.outer.communication import check_axis, mean_over
 from nag_optax.readings import Question, Readings, joined, kept
@@ -51,6 +52,11 @@ class SlowWeightsState(NamedTuple):
         if further is None:
             question.readout({"base": 1.0})
         return joined(slow, further or {})
+
+    def anchored(self, old: "SlowWeightsState") -> "SlowWeightsState":
+        """Returns this new state, whose period begins at the new params, with the old inner and outer states."""
+        inner, outer = take_over(self.inner, old.inner), take_over(self.outer, old.outer)
+        return self._replace(inner=inner, outer=outer, residual=take_over(self.residual, old.residual))
 
 
 def slow_weights(

@@ -7,9 +7,11 @@ from pathlib import Path
 import chex
 import jax
 import jax.numpy as jnp
+import optax
 import pytest
 
 import nag_optax as no
+from nag_optax import links
 
 ocp = pytest.importorskip("orbax.checkpoint")
 serialization = pytest.importorskip("flax.serialization")
@@ -18,7 +20,23 @@ then = pytest.importorskip("tests.data.write_checkpoints")
 FOLDER = Path(then.__file__).parent / "checkpoints"
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # names of that time
-    KINDS = then.kinds()
+    TODAY = then.kinds()
+
+
+def injected(learning_rate, momentum=0.9, *, lookahead=1.0, weight_decay=0.0):
+    """What inject_hyperparams made of nag at that time, when it had a link for the decay that is 0."""
+    return no.decayed(no.nag(learning_rate, momentum, lookahead=lookahead), learning_rate, weight_decay)
+
+
+# At that time weight decay was a link of the chain; today it is one only where it is asked for as one.
+LINKED = {
+    "nag_weight_decay": no.decayed(no.nag(0.05), 0.05, 0.1),
+    "nag_masked_weight_decay": no.decayed(no.nag, optax.linear_schedule(0.1, 0.0, 9), 0.1, then.MASK),
+    "adan_weight_decay": links.proximally_decayed(no.adan(0.05), 0.05, 0.1),
+    "nadam": no.decayed(no.nadam(0.05), 0.05, 0.1, then.MASK),
+    "inject_hyperparams": optax.inject_hyperparams(injected)(0.05, momentum=0.8),
+}
+KINDS = TODAY | LINKED
 
 
 def template(name):
@@ -59,6 +77,16 @@ def test_training_goes_on_to_where_it_led(name, restored, templates):
     close = functools.partial(chex.assert_trees_all_close, rtol=tolerance, atol=tolerance)
     close(end[0], found["after"])
     close(then.base_iterate(name, *end), found["base"])
+
+
+@pytest.mark.parametrize("name", LINKED)
+def test_a_state_with_a_link_for_the_decay_is_reanchored_in_one_without(name, restored):
+    found = restored[name]
+    params, old = jax.tree.map(jnp.asarray, (found["params"], found["state"]))
+    state = no.reanchor(TODAY[name], old, params)
+    assert jax.tree.structure(state) == jax.tree.structure(TODAY[name].init(params))
+    end, _ = then.advance(name, TODAY[name], params, state, 2)
+    chex.assert_trees_all_close(end, found["after"], rtol=1e-5, atol=1e-5)
 
 
 def test_a_solution_warms_a_start(restored):

@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[2] / "nag_optax"
 
 FLOORS = [
     {"renamed", "scalars", "validation", "trees", "readings", "finding"},
-    {"momenta", "evaluation", "sharding", "curvature"},
+    {"momenta", "evaluation", "anchoring", "sharding", "curvature"},
     {"engine", "prox"},
     {"links"},
     {"methods"},

@@ -59,7 +59,19 @@ def test_the_argument_of_a_method_is_the_link(name):
     make, link = METHODS[name]
     argument = train(make(RATE, weight_decay=0.2, mask=MASK))
     wrapped = train(link(make(RATE), RATE, 0.2, MASK))
-    chex.assert_trees_all_close(argument, wrapped, rtol=1e-6)
+    chex.assert_trees_all_close(argument[0], wrapped[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_has_one_state_whatever_its_decay(name):
+    make, _ = METHODS[name]
+    plain = jax.tree.structure(make(0.1).init(PARAMS))
+    for decay in (0.0, 0.1, RATE, jnp.asarray(0.1)):
+        for mask in (None, MASK) if decay is not None else (None,):
+            assert jax.tree.structure(make(0.1, weight_decay=decay, mask=mask).init(PARAMS)) == plain
+    injected = optax.inject_hyperparams(make)(0.1)
+    assert jax.tree.structure(injected.init(PARAMS).inner_state) == plain
+    injected.update(PARAMS, injected.init(PARAMS))  # which needs no params
 
 
 @pytest.mark.parametrize("name", METHODS)

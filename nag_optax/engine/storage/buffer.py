@@ -58,6 +58,18 @@ def load(values: Any, scales: Any) -> Any:
     return values if isinstance(scales, tuple) and scales == () else jax.tree.map(_load_leaf, values, scales)
 
 
+def kept_as(values: Any, scales: Any, momentum: dict[Any, Array], step: Array) -> tuple[Any, Any]:
+    """The values and scales of an empty buffer, with the momentum of the paths and shapes that it has."""
+
+    def placed(path, empty):
+        m = momentum.get(path)
+        return empty if m is None or jnp.shape(m) != jnp.shape(empty) else m.astype(empty.dtype)
+
+    whole = jax.tree_util.tree_map_with_path(placed, load(values, scales))
+    bytes_of = next((v.dtype for v in jax.tree.leaves(values) if _in_bytes(v)), None)
+    return (whole, scales) if bytes_of is None else _quantized(bytes_of).store(whole, values, step)
+
+
 def _plain(dtype: Any) -> Buffer:
     def init(params):
         return jax.tree.map(lambda p: jnp.zeros_like(p, dtype=_wide_dtype(p, dtype)), params), ()
