@@ -13,6 +13,7 @@ from nag_optax.anchoring import reanchor
 from nag_optax.averaging.gpa import gpa
 from nag_optax.averaging.primal_averaging import primal_averaging
 from nag_optax.averaging.schedule_free import schedule_free
+from nag_optax.conversion import from_optax
 from nag_optax.engine import restart
 from nag_optax.engine.accelerate import AccelerateState, accelerate
 from nag_optax.engine.coefficients import (
@@ -60,6 +61,7 @@ __all__ = [
     # train
     "decayed",
     "eval_params",
+    "from_optax",
     "momenta",
     "nag",
     "reanchor",

@@ -14,7 +14,7 @@ FLOORS = [
     {"engine", "prox"},
     {"links"},
     {"methods"},
-    {"solve", "outer", "averaging"},
+    {"solve", "outer", "averaging", "conversion"},
     {"extend", "schedules"},
     {"__init__"},
 ]

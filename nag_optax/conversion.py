@@ -1,0 +1,129 @@
+"""From Optax to this library, and back, in the middle of a training.
+
+``optax.trace`` (of ``optax.sgd``) keeps the velocity that `nag` keeps, and ``optax.nadam`` keeps the moments of
+`nag_optax.nadam`. So a training goes on with the other library to the same next update, where the options are the same.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from nag_optax.engine.accelerate import AccelerateState
+from nag_optax.engine.storage.buffer import kept_as
+from nag_optax.links.root_mean_square import RootMeanSquareState
+
+
+class Moments(NamedTuple):
+    """What both libraries keep.
+
+    Attributes:
+      steps: updates so far; None where the state does not count them.
+      momentum: the velocity, a pytree like params.
+      mean_square: of the gradients, a pytree like params; None where the method has none.
+    """
+
+    steps: Array | None
+    momentum: Any
+    mean_square: Any
+
+
+def from_optax(tx: optax.GradientTransformation, state: Any, params: Any, *, steps: int | Array | None = None) -> Any:
+    """The state of a transformation that goes on from a state of the same method in the other library.
+
+    Args:
+      tx: what goes on: `nag`, `scale_by_nag` or `nag_optax.nadam`, perhaps in a chain, after a state of ``optax.sgd``,
+        ``optax.trace`` or ``optax.nadam``; or one of these three after a state of ours. ``optax.nadam`` has no schedule
+        of the momentum: that is ``nadam(..., momentum_decay=1e6)``.
+      state: of the training so far.
+      params: its params.
+      steps: updates so far; by default what the state counts. ``optax.sgd`` counts them only with a schedule, and 0 is
+        taken where nobody counts.
+
+    Returns:
+      A state of the structure of ``tx.init(params)``.
+
+    Raises:
+      ValueError: if one of the two has not exactly one velocity, or if one has a mean of squares and the other none.
+
+    >>> import jax.numpy as jnp, optax
+    >>> from nag_optax import from_optax, nag
+    >>> theirs, ours, params = optax.sgd(0.1, 0.9, nesterov=True), nag(0.1, 0.9), jnp.ones(2)
+    >>> _, state = theirs.update(params, theirs.init(params), params)
+    >>> updates, _ = ours.update(params, from_optax(ours, state, params), params)
+    >>> bool(jnp.allclose(updates, theirs.update(params, state, params)[0]))
+    True
+    """
+    moments, fresh = _moments(state, "state"), tx.init(params)
+    if (moments.mean_square is None) != (_moments(fresh, "tx").mean_square is None):
+        raise ValueError("tx must be the method of the state: one has a mean of squares, the other has none.")
+    count = moments.steps if steps is None else jnp.asarray(steps, jnp.int32)
+    count = jnp.zeros((), jnp.int32) if count is None else count
+    scalars = _scalars_after(tx, params, count)
+    started = jax.tree.map(lambda x, s: s if jnp.shape(s) == jnp.shape(x) else x, fresh, scalars)
+    return jax.tree.map(lambda part: _with_moments(part, moments, count), started, is_leaf=_keeps_moments)
+
+
+_KINDS = (RootMeanSquareState, optax.ScaleByAdamState, AccelerateState, optax.TraceState)
+
+
+def _keeps_moments(part: Any) -> bool:
+    return isinstance(part, _KINDS)
+
+
+def _moments(state: Any, name: str) -> Moments:
+    parts = [part for part in jax.tree.leaves(state, is_leaf=_keeps_moments) if _keeps_moments(part)]
+    if len(parts) != 1:
+        raise ValueError(
+            f"{name} must have the one velocity of nag, scale_by_nag, nag_optax.nadam, optax.sgd with a momentum, "
+            f"optax.trace or optax.nadam; got {len(parts)} such states."
+        )
+    match parts[0]:
+        case RootMeanSquareState(direction=AccelerateState() as direction) as part:
+            return Moments(part.step, direction.velocity(), part.mean_square)
+        case RootMeanSquareState():
+            raise ValueError(f"{name} must have one velocity; Optax has no method with those of adan.")
+        case AccelerateState() as part:
+            return Moments(part.step, part.velocity(), None)
+        case optax.ScaleByAdamState(count, mu, nu):
+            return Moments(count, mu, nu)
+        case optax.TraceState(trace):
+            counts = {x.shape: x for x in _schedules(state)}
+            return Moments(next(iter(counts.values()), None), trace, None)
+    raise AssertionError("unreachable: one of four kinds")
+
+
+def _schedules(state: Any) -> list[Array]:
+    """The counters of the schedules in a state."""
+    kind = optax.ScaleByScheduleState
+    parts = jax.tree.leaves(state, is_leaf=lambda part: isinstance(part, kind))
+    return [part.count for part in parts if isinstance(part, kind)]
+
+
+def _scalars_after(tx: optax.GradientTransformation, params: Any, count: Array) -> Any:
+    """The state after so many updates of params without entries: its scalars are those of any params."""
+    nothing = jax.tree.map(lambda p: jnp.zeros((0,), jnp.result_type(p)), params)
+    return jax.lax.fori_loop(0, count, lambda _, state: tx.update(nothing, state, nothing)[1], tx.init(nothing))
+
+
+def _with_moments(part: Any, moments: Moments, count: Array) -> Any:
+    """A part of the new state, with the moments if it is the one that keeps them."""
+
+    def as_in(old: Any, new: Any) -> Any:
+        return jax.tree.map(lambda x, m: m.astype(x.dtype), new, old)
+
+    match part:
+        case RootMeanSquareState():
+            direction = _with_moments(part.direction, moments, count)
+            return part._replace(direction=direction, mean_square=as_in(moments.mean_square, part.mean_square))
+        case AccelerateState():
+            momentum = dict(jax.tree_util.tree_leaves_with_path(moments.momentum))
+            momentum, scales = kept_as(part.momentum, part.scales, momentum, count)
+            return part._replace(momentum=momentum, scales=scales)
+        case optax.ScaleByAdamState():
+            return part._replace(mu=as_in(moments.momentum, part.mu), nu=as_in(moments.mean_square, part.nu))
+        case optax.TraceState():
+            return part._replace(trace=as_in(moments.momentum, part.trace))
+    return part
