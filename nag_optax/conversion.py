@@ -39,8 +39,8 @@ def from_optax(tx: optax.GradientTransformation, state: Any, params: Any, *, ste
         of the momentum: that is ``nadam(..., momentum_decay=1e6)``.
       state: of the training so far.
       params: its params.
-      steps: updates so far; by default what the state counts. ``optax.sgd`` counts them only with a schedule, and 0 is
-        taken where nobody counts.
+      steps: updates so far; by default what the state counts. ``optax.sgd`` counts them only with a schedule; 1 is
+        taken where nobody counts, which is right for constant options.
 
     Returns:
       A state of the structure of ``tx.init(params)``.
@@ -60,7 +60,7 @@ def from_optax(tx: optax.GradientTransformation, state: Any, params: Any, *, ste
     if (moments.mean_square is None) != (_moments(fresh, "tx").mean_square is None):
         raise ValueError("tx must be the method of the state: one has a mean of squares, the other has none.")
     count = moments.steps if steps is None else jnp.asarray(steps, jnp.int32)
-    count = jnp.zeros((), jnp.int32) if count is None else count
+    count = jnp.ones((), jnp.int32) if count is None else count
     scalars = _scalars_after(tx, params, count)
     started = jax.tree.map(lambda x, s: s if jnp.shape(s) == jnp.shape(x) else x, fresh, scalars)
     return jax.tree.map(lambda part: _with_moments(part, moments, count), started, is_leaf=_keeps_moments)

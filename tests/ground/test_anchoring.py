@@ -33,7 +33,7 @@ WRAPPERS = {
 METHODS = {
     "nag": lambda: no.nag(0.1),
     "nag, int8": lambda: no.nag(0.1, accumulator_dtype=jnp.int8),
-    "nag, sequence": lambda: no.nag(0.1, momenta.nesterov(), restart="speed"),
+    "nag, sequence": lambda: no.nag(0.1, momenta.nesterov()),
     "nadam": lambda: no.nadam(0.1),
     "adan": lambda: no.adan(0.1),
     "agg_mo": lambda: no.agg_mo(0.1),
