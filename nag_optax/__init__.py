@@ -124,6 +124,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Former names."""
     if name == "schedules":
+        say_once("nag_optax.schedules", "nag_optax.momenta")  # here, where the caller's line is in sight
         return importlib.import_module("nag_optax.schedules")
     if name == "scale_by_inverse_sqrt_size":
         say_once("nag_optax.scale_by_inverse_sqrt_size", "nag_optax.links.scale_by_inverse_sqrt_size")

@@ -61,15 +61,17 @@ def found(state: Any, method: str) -> Iterator[Any]:
 def _found(state: Any, question: Question) -> tuple[Readings | None, bool]:
     """The readings, and whether a later link still has to apply the learning rate that the question brings."""
     if callable(getattr(type(state), "readings", None)):
-        return state.readings(question), question.learning_rate is not None
+        readings = state.readings(question)
+        if not isinstance(readings, dict):
+            raise TypeError(f"readings of {type(state).__name__} must return readings, got {type(readings).__name__}.")
+        return readings, question.learning_rate is not None
     readings, owed = None, False
-    is_chain = type(state) is tuple or isinstance(state, OrderedDict)
     for part in _parts(state):
         of_part, owed_by_part = _found(part, question)
         if of_part is not None:
             readings = of_part if readings is None else _disjoint(readings, of_part)
             owed |= owed_by_part
-        elif readings is not None and is_chain:
+        elif readings is not None and _is_chain(state):
             readings, owed = _behind(part, readings, owed, question)
     if readings is not None and _replaces_the_point(state):
         raise ValueError(
@@ -81,10 +83,15 @@ def _found(state: Any, question: Question) -> tuple[Readings | None, bool]:
 
 def _behind(link: Any, readings: Readings, owed: bool, question: Question) -> tuple[Readings, bool]:
     """The readings behind a later link, and whether the learning rate is still owed."""
-    if followers := list(found(link, "follow")):
-        for follower in followers:
-            readings = follower.follow(readings)
+    if callable(getattr(type(link), "follow", None)):
+        return _followed(link, readings), owed
+    if _is_chain(link):
+        for part in _parts(link):
+            readings, owed = _behind(part, readings, owed, question)
         return readings, owed
+    followers = list(found(link, "follow"))
+    if followers and all(_followed(follower, readings) is readings for follower in followers):
+        return readings, owed  # perhaps on some leaves only, which makes no difference
     if isinstance(link, optax.contrib.ReduceLROnPlateauState):
         return scaled(readings, unwrapped(link.scale)), owed
     if isinstance(link, HARMLESS) or question.later_links == "harmless":
@@ -96,6 +103,18 @@ def _behind(link: Any, readings: Readings, owed: bool, question: Question) -> tu
         "accelerated method, and then its point is not known: make the method the last link, freeze by "
         "optax.partition, or pass later_links='harmless' if the link does nothing of the kind."
     )
+
+
+def _followed(link: Any, readings: Readings) -> Readings:
+    after = link.follow(readings)
+    if not isinstance(after, dict):
+        raise TypeError(f"follow of {type(link).__name__} must return readings, got {type(after).__name__}.")
+    return after
+
+
+def _is_chain(state: Any) -> bool:
+    """Whether this has the states of links in the order in which they act: ``optax.chain``, ``optax.named_chain``."""
+    return type(state) is tuple or isinstance(state, OrderedDict)
 
 
 def _replaces_the_point(state: Any) -> bool:

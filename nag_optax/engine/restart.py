@@ -94,8 +94,8 @@ class RestartTest(NamedTuple):
         if not isinstance(verdict, Verdict):
             raise TypeError(f"judge of a RestartTest must return a Verdict, got {type(verdict).__name__}.")
         for name, x in verdict._asdict().items():
-            if jnp.shape(x):
-                raise ValueError(f"{name} of a Verdict must be a scalar, got shape {jnp.shape(x)}.")
+            if x is None or jnp.shape(x):
+                raise ValueError(f"{name} of a Verdict must be a scalar, got {x!r}.")
         return verdict
 
 
@@ -175,8 +175,14 @@ def as_test(restart: Any) -> RestartTest | None:
     """The test of an argument ``restart``.
 
     Raises:
-      ValueError: if it is none of None, a name and a `RestartTest`.
+      TypeError: if a `RestartTest` has no function to judge by.
+      ValueError: if it is none of None, a name and a `RestartTest`, or if the test's reference is no scalar.
     """
+    if isinstance(restart, RestartTest):
+        if not callable(restart.judge):
+            raise TypeError(f"restart: judge of a RestartTest must be a function, got {restart.judge!r}.")
+        if jnp.shape(restart.reference):
+            raise ValueError(f"restart: reference of a RestartTest must be a scalar, got {restart.reference!r}.")
     if restart is None or isinstance(restart, RestartTest):
         return restart
     if not (isinstance(restart, str) and restart in NAMED):

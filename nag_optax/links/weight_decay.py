@@ -19,7 +19,7 @@ from jax import Array
 
 from nag_optax.readings import Readings
 from nag_optax.scalars import Scalar, counter, hyperparameter_dtype, increment, scalar_at
-from nag_optax.validation import check_number, check_transformation
+from nag_optax.validation import check_number, check_transformation, is_concrete
 
 Decaying = optax.GradientTransformation | Callable[[Any], optax.GradientTransformation]
 """A method with its learning rate applied, or the function of the learning rate's value that makes it."""
@@ -142,7 +142,7 @@ def _method(tx: Decaying, rate: Any, weight_decay: Any = None) -> optax.Gradient
 
 
 def _is_off(weight_decay: Any) -> bool:
-    return weight_decay is None or (isinstance(weight_decay, int | float) and weight_decay == 0)
+    return weight_decay is None or (is_concrete(weight_decay) and weight_decay == 0)
 
 
 def _rates(learning_rate: Any, weight_decay: Any, step: Array, params: Any) -> tuple[Scalar, Scalar]:

@@ -133,7 +133,8 @@ def _advance(test: RestartTest | None, problem: Problem, point: Point) -> Point:
             extra={},
         )
         restarts, reference = test.verdict(evidence)
-        t, age = jnp.where(restarts, 1, t), jnp.where(restarts, 0, age)
+        t = jnp.where(evidence.just_restarted() if test.late else restarts, 1, t)
+        age = jnp.where(restarts, 0, age)
         reference = jnp.asarray(reference, problem.dtype)
     scale = trees.norm(trial.gradient)
     eps = jnp.finfo(problem.dtype).eps

@@ -10,6 +10,7 @@ from jax import Array
 from nag_optax import trees
 from nag_optax.scalars import Scalar
 from nag_optax.solve.method import Method, Point, Problem, start
+from nag_optax.validation import check_transformation
 
 ProximalPoint = Callable[[Problem, Any, Any, Any], tuple[Any, Scalar]]
 
@@ -24,10 +25,16 @@ def by_transformation(tx: optax.GradientTransformation, proximal_point: Proximal
       tx: the transformation; it gets ``value=``, ``grad=`` and ``value_fn=`` of f.
       proximal_point: ``proximal_point(problem, params, gradient, state) -> (point, step size)``, the proximal step from
         params and the state behind the update; None for smooth problems.
+
+    Raises:
+      ValueError: in ``minimize``, if there is a prox and no ``proximal_point``.
     """
+    check_transformation("tx", tx)
     tx = optax.with_extra_args_support(tx)
 
     def init(problem: Problem, params: Any, warm: Array | None) -> Point:
+        if not (problem.smooth or proximal_point):
+            raise ValueError("method: a transformation knows no prox; use one of the named methods.")
         return start(params, (params, tx.init(params)), problem.dtype)
 
     def advance(problem: Problem, point: Point) -> Point:

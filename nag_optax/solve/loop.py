@@ -80,7 +80,7 @@ class Loop(NamedTuple):
         infinite = jnp.asarray(jnp.inf, dtype)
         nothing = jnp.full((self.max_steps,), jnp.nan, dtype)
         return _Progress(
-            point=self.method.init(problem, params, warm.step_size if warm else None),
+            point=_in_dtype(self.method.init(problem, params, warm.step_size if warm else None), "init", problem.dtype),
             best=params,
             best_value=infinite,
             scale=jnp.asarray(warm.scale if warm else 0, dtype),
@@ -93,7 +93,7 @@ class Loop(NamedTuple):
         )
 
     def _advance(self, problem: Problem, progress: _Progress) -> _Progress:
-        point = self.method.advance(problem, progress.point)
+        point = _in_dtype(self.method.advance(problem, progress.point), "advance", problem.dtype)
         steps = progress.steps + 1
         scale = jnp.where(progress.scale > 0, progress.scale, point.mapping)
         unit = jnp.maximum(scale, point.gradient)
@@ -128,3 +128,11 @@ class Loop(NamedTuple):
             status=status,
             history=history,
         )
+
+
+def _in_dtype(point: Any, name: str, dtype: Any) -> Point:
+    """The point that a method returned, its scalars in the dtype of the problem's."""
+    if not isinstance(point, Point):
+        raise TypeError(f"method: {name} of a Method must return a Point, got {type(point).__name__}.")
+    scalars = ("value", "mapping", "resolution", "gradient", "step_size")
+    return point._replace(**{scalar: jnp.asarray(getattr(point, scalar), dtype) for scalar in scalars})

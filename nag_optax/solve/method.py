@@ -21,6 +21,7 @@ class Problem(NamedTuple):
       value_and_gradient: ``value_and_gradient(params) -> (f, gradient of f)``.
       prox: ``prox(params, step_size) -> params``, of g.
       prox_value: ``prox_value(params) -> g`` at a point that prox returned; 0 where nobody knows it.
+      smooth: whether g = 0.
       dtype: of all scalars.
       unrolled: whether derivatives go through the steps, which must then be free of ``while_loop``.
     """
@@ -29,6 +30,7 @@ class Problem(NamedTuple):
     value_and_gradient: Callable[[Any], tuple[Array, Any]]
     prox: Callable[[Any, Scalar], Any]
     prox_value: Callable[[Any], Array]
+    smooth: bool
     dtype: Any
     unrolled: bool = False
 

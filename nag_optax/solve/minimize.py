@@ -105,8 +105,6 @@ def _method(method: Any, prox: Any, step_size: Any) -> Method:
         if not is_transformation(method):
             kind = type(method).__name__
             raise TypeError(f"method must be a name, a Method or a gradient transformation, got {kind}.")
-        if not _is_nothing(prox):
-            raise ValueError("method: a transformation knows no prox; use one of the named methods.")
         return by_transformation(method)
     check_choice("method", method, ("full_backtracking", "fista", "adanag", "ac_fgm"))
     match method:

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from nag_optax.prox import none
 from nag_optax.scalars import hyperparameter_dtype
 from nag_optax.solve.method import Problem
 from nag_optax.validation import leaf_name
@@ -41,6 +42,7 @@ def make_problem(
         value_and_gradient=value_and_gradient,
         prox=prox,
         prox_value=lambda params: jnp.asarray(g(params), dtype),
+        smooth=prox == none(),
         dtype=dtype,
         unrolled=unrolled,
     )

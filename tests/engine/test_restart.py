@@ -143,9 +143,52 @@ def test_a_foreign_test_sees_the_update_that_it_judges():
     np.testing.assert_allclose(SEEN["squared_speed"](), move @ move, rtol=1e-6)
 
 
+def seen_by_full_backtracking(test, steps):
+    """Ages, references and moves that a test has seen, step by step, on a least-squares problem with a penalty."""
+    seen = []
+
+    def judge(evidence):
+        jax.debug.callback(
+            lambda *numbers: seen.append(numbers),
+            evidence.updates, evidence.age, evidence.slope(), evidence.squared_speed(), evidence.value(),
+        )  # fmt: skip
+        return test.judge(evidence)
+
+    points = []
+    solution = minimize(
+        loss,
+        jnp.asarray([1.0, 5.0]),
+        prox=prox.l1(0.01),
+        method=full_backtracking(restart=test._replace(judge=judge)),
+        tol=1e-30,
+        max_steps=steps,
+        callback=lambda step, value, error: points.append(float(value)),
+    )
+    jax.block_until_ready(solution)
+    jax.effects_barrier()
+    return seen, points
+
+
+def test_a_foreign_test_sees_the_step_of_the_line_search():
+    seen, values = seen_by_full_backtracking(restart.every(4), 10)
+    updates, ages, slopes, speeds, values_seen = np.array(seen, float).T
+    np.testing.assert_array_equal(updates, np.arange(10))
+    np.testing.assert_array_equal(ages, np.arange(10) % 4)
+    np.testing.assert_allclose(values_seen, values, rtol=1e-6)  # f + g
+    assert (speeds >= 0).all() and (slopes[ages == 0] <= 0).all()  # from rest, a step leads downhill
+    # From rest the move is the gradient mapping times the step size: <mapping, move> = -|move|^2.
+    np.testing.assert_allclose(-slopes[ages == 0], speeds[ages == 0], rtol=1e-4, atol=1e-12)
+
+
+def test_lateness_is_heard_by_the_line_search():
+    late = [seen_by_full_backtracking(restart.every(5)._replace(late=late), 12)[1] for late in (False, True)]
+    assert late[0][:5] == late[1][:5] and late[0][5] != late[1][5]
+
+
 @pytest.mark.parametrize(
     ("judge", "error", "message"),
     [
+        (lambda evidence: Verdict(None, 0.0), ValueError, "restart of a Verdict must be a scalar, got None"),
         (lambda evidence: True, TypeError, "judge of a RestartTest must return a Verdict, got bool"),
         (lambda evidence: Verdict(jnp.ones(2) > 0, 0.0), ValueError, "restart of a Verdict must be a scalar"),
         (lambda evidence: Verdict(True, jnp.ones(2)), ValueError, "reference of a Verdict must be a scalar"),
@@ -160,6 +203,12 @@ def test_a_verdict_is_checked(judge, error, message):
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
+        (lambda: nag(0.1, restart=RestartTest(3)), TypeError, "judge of a RestartTest must be a function"),
+        (
+            lambda: nag(0.1, restart=RestartTest(curious, jnp.zeros(3))),
+            ValueError,
+            "reference of a RestartTest must be a scalar",
+        ),
         (lambda: restart.every(0), ValueError, "period must be finite, at least 1, got 0"),
         (lambda: restart.every(2.5), TypeError, "period must be an integer"),
         (lambda: restart.speed(first=0), ValueError, "first must be finite, at least 1, got 0"),

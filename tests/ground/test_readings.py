@@ -165,6 +165,31 @@ def test_a_later_link_may_refuse_and_an_earlier_one_may_not():
     eval_params(state, params)
 
 
+def test_a_change_of_some_leaves_only_is_refused():
+    """A mask does not say which: the link might scale these leaves or others."""
+    state, params = trained(optax.chain(nag(0.1), optax.masked(DOUBLED, {"w": True, "b": False})))
+    with pytest.raises(ValueError, match="later link of the chain"):
+        eval_params(state, params)
+
+
+def test_the_links_of_a_named_chain_follow_one_another():
+    expected, same = trained(nag(0.1), steps=5)
+    state, params = trained(optax.named_chain(("z", nag(0.05)), ("a", DOUBLED)), steps=5)
+    for read in (eval_params, jax.jit(eval_params)):
+        chex.assert_trees_all_close(read(state, params), read(expected, same), rtol=1e-6)
+    with pytest.raises(ValueError, match="put the clipping in front"):
+        eval_params(*trained(optax.named_chain(("z", nag(0.1)), ("a", CLIPPED))))
+
+
+@pytest.mark.parametrize("method", ["readings", "follow"])
+def test_what_is_no_reading_is_named(method):
+    wrong = type("Wrong", (), {method: lambda self, *_: None})
+    jax.tree_util.register_static(wrong)
+    state = (wrong(),) if method == "readings" else (nag(0.1).init(PARAMS), wrong())
+    with pytest.raises(TypeError, match=f"{method} of Wrong must return readings, got NoneType"):
+        eval_params(state, PARAMS)
+
+
 def test_a_kept_point_is_not_scaled():
     state, params = trained(optax.chain(foreign(Average), DOUBLED))
     with pytest.raises(ValueError, match="keeps its point itself"):

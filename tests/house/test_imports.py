@@ -1,10 +1,12 @@
 """The law of the house: imports go down, or stay on a floor without running in a circle."""
 
-import ast
+import re
 import statistics
 from pathlib import Path
 
 import pytest
+
+from tests.support.imports import imported
 
 PACKAGE = Path(__file__).parents[2] / "nag_optax"
 
@@ -31,19 +33,10 @@ def modules(package):
 
 def imports(path, known):
     """The modules of the package that a file imports, also within functions."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            assert not node.level, f"{path}: a relative import"
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-        else:
-            continue
-        for name in names:
-            if name.split(".")[0] == "nag_optax":
-                inside = name.removeprefix("nag_optax").removeprefix(".")
-                module = next(m for m in (inside, inside.rpartition(".")[0]) if m in known)
-                yield module
+    for name in imported(path):
+        if name.split(".")[0] == "nag_optax":
+            inside = name.removeprefix("nag_optax").removeprefix(".")
+            yield next(m for m in (inside, inside.rpartition(".")[0]) if m in known)
 
 
 def floor(module):
@@ -80,6 +73,14 @@ def test_no_import_runs_in_a_circle():
     assert circle(PACKAGE) == []
 
 
+def test_the_law_is_the_one_that_the_design_prints():
+    text = (PACKAGE.parent / "docs" / "design.md").read_text()
+    printed = dict(re.findall(r"^    (\d)  ([\w, ]+)$", text, flags=re.MULTILINE))
+    assert {int(n): set(rooms.split(", ")) for n, rooms in printed.items()} == dict(enumerate(FLOORS, 1))
+    for room in set().union(*FLOORS):
+        assert re.search(rf"^      .*\b{room}(\.py|/| )", text, flags=re.MULTILINE), room
+
+
 def test_every_room_has_a_floor_and_there_are_at_most_nine():
     rooms = {module.split(".")[0] for module in modules(PACKAGE)}
     assert rooms == set().union(*FLOORS)
@@ -106,6 +107,7 @@ def copy_with(folder, file, line):
     [
         ("scalars.py", "import nag_optax.engine.accelerate"),
         ("engine/accelerate.py", "from nag_optax.methods import nag"),
+        ("trees.py", "import importlib\nimportlib.import_module('nag_optax.solve.minimize')"),
         ("prox/penalties.py", "def late():\n    from nag_optax import solve"),
         ("evaluation.py", "from nag_optax.outer.slow_weights import SlowWeightsState"),
     ],

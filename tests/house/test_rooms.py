@@ -1,9 +1,10 @@
 """Who may import whom: programs and examples are reached as a user does, and no file edits the path of imports."""
 
-import ast
 from pathlib import Path
 
 import pytest
+
+from tests.support.imports import imported
 
 ROOT = Path(__file__).parents[2]
 FORBIDDEN = {  # what the files of a folder do not import
@@ -24,20 +25,6 @@ TEXTS = [
     *(path for ending in ("md", "toml") for path in ROOT.glob(f"*.{ending}")),
     *(path for folder in FOLDERS for ending in ("ipynb", "md", "py") for path in (ROOT / folder).rglob(f"*.{ending}")),
 ]
-
-
-def imported(path):
-    """Full names of the modules that a file imports, by a statement or by a function that takes the name."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert not node.level, f"{path} imports relatively"
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Call):
-            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            if name in ("import_module", "importorskip", "__import__", "find_spec", "spec_from_file_location"):
-                yield from (str(part.value) for part in node.args if isinstance(part, ast.Constant))
 
 
 def test_the_files_are_found():

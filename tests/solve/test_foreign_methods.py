@@ -7,7 +7,7 @@ import optax
 import pytest
 
 from nag_optax import Status, minimize, nag, prox
-from nag_optax.extend import Method, Point, start
+from nag_optax.extend import Method, Point, by_transformation, start
 
 X = jnp.asarray([[1.0, 0.5], [0.0, 1.0], [1.0, 1.0]])
 Y = jnp.asarray([3.0, 0.0, 3.0])
@@ -64,6 +64,27 @@ def test_a_foreign_method_is_differentiable_and_batched():
 def test_what_cannot_be_run_is_refused_by_name(method, message):
     with pytest.raises((TypeError, ValueError), match=message):
         minimize(least_squares, jnp.zeros(2), prox=prox.l1(1.0), method=method)
+
+
+def test_a_transformation_that_knows_no_prox_is_refused_however_it_comes():
+    for method in (optax.adam(0.1), by_transformation(optax.adam(0.1))):
+        with pytest.raises(ValueError, match="a transformation knows no prox"):
+            minimize(least_squares, jnp.zeros(2), prox=prox.l1(0.5), method=method)
+        assert minimize(least_squares, jnp.zeros(2), method=method, tol=1e-4).status == Status.CONVERGED
+    with pytest.raises(TypeError, match="tx must be a gradient transformation"):
+        by_transformation(3)
+
+
+def test_a_method_in_low_precision_keeps_the_loop_s_dtypes():
+    start_at = jnp.zeros(2, jnp.bfloat16)
+    solution = minimize(least_squares, start_at, prox=prox.l1(1.0), method=proximal_gradient(0.2), max_steps=50)
+    assert solution.params.dtype == jnp.bfloat16 and solution.value.dtype == jnp.float32
+
+
+def test_a_method_that_returns_something_else_is_named():
+    lost = proximal_gradient(0.2)._replace(advance=lambda problem, point: None)
+    with pytest.raises(TypeError, match="advance of a Method must return a Point, got NoneType"):
+        minimize(least_squares, jnp.zeros(2), method=lost)
 
 
 @pytest.mark.parametrize(("method", "of_a_step"), [("fista", 1), ("ac_fgm", 2)])
