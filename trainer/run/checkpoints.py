@@ -4,6 +4,7 @@ The state of training and the record of all that happened until then are one che
 nothing. What a killed run had written elsewhere is rebuilt from there.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import jax
 import orbax.checkpoint as ocp
 
 from trainer.command_line import UsageError
+from trainer.data.inventory import difference
 
 
 def open_manager(folder: Path) -> ocp.CheckpointManager:
@@ -30,26 +32,35 @@ def save(manager: ocp.CheckpointManager, step: int, state: Any, record: dict[str
     manager.save(step, args=items)
 
 
-def restore_latest(manager: ocp.CheckpointManager, state: Any) -> tuple[Any, dict[str, Any]]:
+def restore_latest(
+    manager: ocp.CheckpointManager, state: Any, data: Mapping[str, str] | None = None
+) -> tuple[Any, dict[str, Any]]:
     """The latest complete checkpoint, with the shapes and shardings of ``state``, and its record; ``state`` itself and
     an empty record if there is none.
 
+    Args:
+      manager: of the folder.
+      state: of the training, before its first step.
+      data: what there is to train on, part by part, as it was saved under this name in the record.
+
     Raises:
-      UsageError: if the checkpoint is that of another model.
+      UsageError: if the checkpoint is that of another model, or was trained on other data.
     """
     step = manager.latest_step()
     if step is None:
         return state, {}
+    record = manager.restore(step, args=ocp.args.Composite(history=ocp.args.JsonRestore()))["history"]
+    place = manager.directory / str(step)
+    if changes := record.get("data") and difference(record["data"], data or {}):
+        raise UsageError(f"the data have changed since {place}: {changes}. Bring them back, or begin another run")
     found, expected = _arrays(manager.item_metadata(step)["state"]), _arrays(state)
     if found != expected:
         name = next(name for name in {**expected, **found} if found.get(name) != expected.get(name))
         raise UsageError(
-            f"{manager.directory / str(step)} is no checkpoint of this model: {name} has "
-            f"{found.get(name, 'no array')} there and {expected.get(name, 'none')} here"
+            f"{place} is no checkpoint of this model: {name} has {found.get(name, 'no array')} there and "
+            f"{expected.get(name, 'none')} here"
         )
-    items = ocp.args.Composite(state=ocp.args.StandardRestore(state), history=ocp.args.JsonRestore())
-    restored = manager.restore(step, args=items)
-    return restored["state"], restored["history"]
+    return manager.restore(step, args=ocp.args.Composite(state=ocp.args.StandardRestore(state)))["state"], record
 
 
 def _arrays(tree: Any) -> dict[str, str]:
