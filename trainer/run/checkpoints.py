@@ -4,7 +4,12 @@ The state of training and the record of all that happened until then are one che
 nothing. What a killed run had written elsewhere is rebuilt from there.
 """
 
-from collections.abc import Mapping
+import gc
+import logging
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +18,7 @@ import orbax.checkpoint as ocp
 
 from trainer.command_line import UsageError
 from trainer.data.inventory import difference
+from trainer.run import storage
 
 
 def open_manager(folder: Path) -> ocp.CheckpointManager:
@@ -27,9 +33,40 @@ def open_manager(folder: Path) -> ocp.CheckpointManager:
 
 
 def save(manager: ocp.CheckpointManager, step: int, state: Any, record: dict[str, Any]) -> None:
-    """Writes a checkpoint after so many steps, and returns when it is complete; ``record`` must fit into JSON."""
+    """Writes a checkpoint after so many steps, and returns when it is complete; ``record`` must fit into JSON.
+
+    Raises:
+      OSError: if the disk does not take it. The checkpoints of before are as they were.
+    """
     items = ocp.args.Composite(state=ocp.args.StandardSave(state), history=ocp.args.JsonSave(record))
-    manager.save(step, args=items)
+    refused = None
+    with _silent("absl", "asyncio"):
+        try:
+            manager.save(step, args=items)
+        except Exception as error:
+            code = storage.refused(error)
+            if code is None:
+                raise
+            refused = OSError(code, os.strerror(code), str(manager.directory))
+        if refused:
+            gc.collect()  # tasks that were given up complain when they are collected
+    if refused:
+        raise refused
+
+
+@contextmanager
+def _silent(*loggers: str) -> Iterator[None]:
+    """What Orbax's threads log about a full disk, a page for each file, is what it raises."""
+    hook, levels = sys.unraisablehook, {name: logging.getLogger(name).level for name in loggers}
+    try:
+        sys.unraisablehook = lambda _: None
+        for name in loggers:
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+        yield
+    finally:
+        sys.unraisablehook = hook
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
 
 
 def restore_latest(

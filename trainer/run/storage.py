@@ -24,15 +24,19 @@ def temporary(path: Path) -> Path:
     return path.with_name(path.name + ".tmp")
 
 
-def refusal(error: BaseException) -> str | None:
-    """What a disk has said, and what to do about it, in a line; None if the error is of another kind.
-
-    TensorStore, which writes checkpoints, raises its own errors, with the system's words among many.
+def refused(error: BaseException) -> int | None:
+    """Which of a disk's refusals an error is; None if it is of another kind. TensorStore, which writes checkpoints,
+    raises errors of its own, with the system's words among many.
     """
     if isinstance(error, OSError) and error.errno in REFUSING:
-        code, place = error.errno, f"{error.filename}: " if error.filename else ""
-    else:
-        code, place = next((code for code in REFUSING if os.strerror(code) in str(error)), None), "a checkpoint: "
+        return error.errno
+    return next((code for code in REFUSING if f"{os.strerror(code)} [os_error_code" in str(error)), None)
+
+
+def refusal(error: BaseException) -> str | None:
+    """What a disk has said, and what to do about it, in a line; None if the error is of another kind."""
+    code = refused(error)
     if code is None:
-        return refusal(error.__cause__) if error.__cause__ else None
+        return None
+    place = f"{error.filename}: " if isinstance(error, OSError) and error.filename else ""
     return f"{place}{os.strerror(code)}: " + ("make room" if code in FULL else "see to the folder and its disk")
