@@ -53,13 +53,8 @@ def train(run: Run) -> None:
     folder = folder_of(run)
     images = scanned(str(folder))
     if images.others:
-        count, first = len(images.others), printable(images.others[0])
-        print(
-            f"Left out {first}" + f" and {count - 1} other files" * (count > 1),
-            "no images in a class",
-            sep=", ",
-            file=sys.stderr,
-        )
+        more = f", and {len(images.others) - 1} more" if len(images.others) > 1 else ""
+        print(f"Left out what is no image of a class: {printable(images.others[0])}{more}", file=sys.stderr)
     steps_per_epoch = len(images.train) // options.batch_size
     tx = make_optimizer(options, steps_per_epoch)
     graph, state = first_state(options, tx)
@@ -90,7 +85,7 @@ def train(run: Run) -> None:
     draw_confusion(run.folder / "confusion.png", confusion, images.classes, title)
     print(history.summary(last))
     if loader.corrupt:
-        print(f"Left out {len(loader.corrupt)} images that cannot be decoded", file=sys.stderr)
+        print(f"Left out, as they cannot be decoded: {len(loader.corrupt)}", file=sys.stderr)
     print(f"Wrote config.json, metrics.csv, curves.png, confusion.png, tensorboard and checkpoints to {run.folder}")
 
 
