@@ -2,6 +2,7 @@
 
 import functools
 import io
+import os
 from pathlib import Path
 
 import jax
@@ -36,10 +37,11 @@ def show(figure):
 
 
 def keep(picture, name):
-    """The picture, saved where the README shows it."""
-    for images in (Path("docs/images"), Path("../docs/images")):
-        if images.is_dir():
-            (images / name).write_bytes(picture.data)
+    """The picture; written into the folder that ``KEEP_IMAGES`` names, such as the README's ``docs/images``, if it is
+    set: another Matplotlib draws other bytes, and whoever reads a notebook changes no file.
+    """
+    if folder := os.environ.get("KEEP_IMAGES"):
+        Path(folder, name).write_bytes(picture.data)
     return picture
 
 

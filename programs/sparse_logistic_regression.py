@@ -5,8 +5,8 @@ once with ``jax.vmap``, and one after the other, each from the solution before. 
 is free of the penalty. It prints a table, and leaves ``path.csv`` and ``path.png`` in a folder ``runs/path-001``.
 """
 
-import argparse
 import csv
+import io
 import time
 from pathlib import Path
 
@@ -18,8 +18,9 @@ import sklearn.datasets
 import sklearn.model_selection
 
 from nag_optax import minimize, prox
-from trainer.command_line import UsageError, command, number
-from trainer.run import run_folder
+from trainer.command_line import Parser, number
+from trainer.run import history, program, run_folder
+from trainer.run.storage import write_atomically
 
 
 def load(seed):
@@ -96,14 +97,14 @@ def plot(strengths, weights, accuracies, names, path):
     below.set(xlabel="l1 strength", ylabel="accuracy")
     below.invert_xaxis()
     below.legend(fontsize=8)
-    fig.savefig(path, dpi=150)
+    history.write_figure(path, fig)
+    plt.close(fig)
 
 
 def make_parser():
     """The command line."""
-    parser = argparse.ArgumentParser(
-        command("programs.sparse_logistic_regression"),
-        description="A regularisation path of sparse logistic regression.",
+    parser = Parser(
+        "A regularisation path of sparse logistic regression.", module="programs.sparse_logistic_regression"
     )
     for name, kind, default, meaning in (
         ("strengths", number(int, at_least=2), 30, "points of the path"),
@@ -117,14 +118,17 @@ def make_parser():
 
 
 def main(arguments=None):
-    """Solves the path twice, prints and saves it."""
+    """Runs the command line."""
     jax.config.update("jax_enable_x64", True)
     parser = make_parser()
-    options = vars(parser.parse_args(arguments))
-    try:
-        folder = run_folder.create(options.pop("out"), "path", {"kind": "path", "options": options})
-    except UsageError as error:
-        parser.exit(2, f"{parser.prog}: error: {error}\n")
+    with program.in_words(parser):
+        options = vars(parser.parse_args(arguments))
+        with run_folder.create(options.pop("out", None), "path", {"kind": "path", "options": options}) as folder:
+            run(folder, options)
+
+
+def run(folder, options):
+    """Solves the path twice, prints and saves it."""
     train, test, names = load(options["seed"])
     largest = float(smallest_that_selects_nothing(train))
     strengths = largest * jnp.geomspace(1, options["smallest"], options["strengths"])
@@ -148,10 +152,11 @@ def main(arguments=None):
     print(f"one after the other: {path}; {path_seconds:.3f} s, {int(path.steps.sum())} steps")
     print(f"largest difference of a weight: {apart:.1e}")
 
-    with (folder / "path.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow([*header, *names])
-        writer.writerows([*map(float, row), *map(float, w)] for row, w in zip(rows, weights, strict=True))
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow([*header, *names])
+    writer.writerows([*map(float, row), *map(float, w)] for row, w in zip(rows, weights, strict=True))
+    write_atomically(folder / "path.csv", table.getvalue().encode())
     plot(strengths, weights, accuracies, names, folder / "path.png")
     print(f"path.csv and path.png are in {folder}")
 

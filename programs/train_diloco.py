@@ -22,7 +22,8 @@ import math
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import jax
@@ -37,7 +38,7 @@ from trainer.language_model.methods import METHODS
 from trainer.language_model.options import LENGTH, add_arguments, complete
 from trainer.language_model.training import prepare
 from trainer.parallel import processes, replicas, traffic
-from trainer.run import checkpoints, history, run_folder
+from trainer.run import checkpoints, history, program, run_folder, storage
 from trainer.run.run_folder import Options, Run
 
 MODULE = "programs.train_diloco"
@@ -53,6 +54,7 @@ def train(
       FloatingPointError: if the training loss is not finite. The checkpoints are of the periods before.
     """
     options = run.options
+    data = byte_text.inventory(text)
     state, step, measure = prepare(METHODS[name], text, options, mesh)
 
     def batch(k):
@@ -60,7 +62,7 @@ def train(
         return replicas.split(tokens.reshape(mesh.size, -1, tokens.shape[1]), mesh)
 
     with checkpoints.open_manager(run.folder / "checkpoints" / name) as manager:
-        state, record = checkpoints.restore_latest(manager, state)
+        state, record = checkpoints.restore_latest(manager, state, data)
         rows = record.get("rows", [])
         done = rows[-1]["step"] if rows else 0
         if run.resumed and processes.is_first():
@@ -92,7 +94,7 @@ def train(
                     "seconds": time.perf_counter() - start,
                 }
                 rows.append(row)
-                checkpoints.save(manager, last, state, {"rows": rows})
+                checkpoints.save(manager, last, state, {"rows": rows, "data": data})
                 save(rows)
                 bar.set_postfix(loss=f"{row['test_loss']:.4f}", refresh=False)
     return rows
@@ -134,19 +136,21 @@ def make_parser() -> Parser:
     return parser
 
 
-def open_run(arguments: list[str], parser: Parser) -> Run:
-    """The run, which process 0 opens for all."""
-    found = {}
-    if processes.is_first():
-        try:
-            run = run_folder.open_run("diloco", arguments, parser, complete)
-            found = {"folder": str(run.folder), "options": vars(run.options), "resumed": run.resumed}
-        except UsageError as error:
-            found = {"error": str(error)}
-    found = json.loads(processes.agree_on(json.dumps(found)))
-    if "error" in found:
-        raise UsageError(found["error"])
-    return Run(Path(found["folder"]), Namespace(**found["options"]), found["resumed"])
+@contextmanager
+def open_run(arguments: list[str], parser: Parser) -> Iterator[Run]:
+    """The run, which process 0 opens for all, and holds."""
+    with ExitStack() as stack:
+        found = {}
+        if processes.is_first():
+            try:
+                run = stack.enter_context(run_folder.open_run("diloco", arguments, parser, complete))
+                found = {"folder": str(run.folder), "options": vars(run.options), "resumed": run.resumed}
+            except UsageError as error:
+                found = {"error": str(error)}
+        found = json.loads(processes.agree_on(json.dumps(found)))
+        if "error" in found:
+            raise UsageError(found["error"])
+        yield Run(Path(found["folder"]), Namespace(**found["options"]), found["resumed"])
 
 
 def _first_line(error: Exception) -> str:
@@ -166,26 +170,30 @@ def main(arguments: list[str] | None = None) -> None:
     """Runs the command line."""
     arguments = sys.argv[1:] if arguments is None else arguments
     parser = make_parser()
-    try:
+    with program.in_words(parser):
         place, rest = processes.parse_place(arguments)
         given = vars(parser.parse_args(rest))
         if place.processes:
             sys.exit(processes.launch(place.processes, [sys.executable, "-m", MODULE, *rest]))
         processes.start(place, _virtual_devices(given))
-        run = open_run(rest, parser)
-    except UsageError as error:
-        parser.exit(2, f"{parser.prog}: error: {error}\n")
-    to_continue = f"to continue, start again with --out {run.folder} --resume"
+        with open_run(rest, parser) as run:
+            with program.in_words(parser, run.folder, lambda: program.advice(run.options, complete)):
+                train_here(run, parser)
+
+
+def train_here(run: Run, parser: Parser) -> None:
+    """Trains. One of several processes that cannot go on ends at once: the others wait for it, or are dead."""
     try:
         train_all(run)
-    except FloatingPointError as error:
-        parser.exit(1, f"{parser.prog}: {error}: try a --learning-rate below {run.options.learning_rate:g}\n")
-    except KeyboardInterrupt:
-        parser.exit(130, f"\nInterrupted; {to_continue}\n")
-    except jax.errors.JaxRuntimeError as error:
+    except Exception as error:
         if jax.process_count() == 1:
             raise
-        print(f"{parser.prog}: lost another process ({_first_line(error)}); {to_continue}", file=sys.stderr)
+        lost = isinstance(error, jax.errors.JaxRuntimeError)
+        reason = f"lost another process ({_first_line(error)})" if lost else storage.refusal(error)
+        if reason is None:
+            raise
+        to_continue = f"to continue, start again with --out {run.folder} --resume"
+        print(f"{parser.prog}: {reason}; {to_continue}", file=sys.stderr)
         processes.leave(1)
 
 

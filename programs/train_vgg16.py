@@ -16,10 +16,12 @@ optimizer are split as well. A run may be killed at any moment: --resume continu
 
 import os
 import sys
+from pathlib import Path
 
 import jax
 
-from trainer.data import digits, image_folder
+from trainer.command_line import printable
+from trainer.data import digits, inventory
 from trainer.data.image_loader import Augmentation, Loader
 from trainer.image_classifier.options import DIGITS, complete, describe, make_parser, scanned
 from trainer.image_classifier.report import TensorBoard, draw_confusion
@@ -31,16 +33,16 @@ from trainer.run.epochs import run_epochs
 from trainer.run.run_folder import Run
 
 
-def folder_of(run: Run) -> image_folder.ImageFolder:
-    """The images; the digits are written as files first, all or none of them."""
+def folder_of(run: Run) -> Path:
+    """Where the images are; the digits are written as files first, all or none of them."""
     if run.options.data != DIGITS:
-        return scanned(run.options.data)
+        return Path(run.options.data)
     folder = run.folder / "digits"
     if not folder.exists():
         unfinished = run.folder / "digits.tmp"
         digits.write_images(unfinished)
         os.replace(unfinished, folder)
-    return image_folder.scan(folder)
+    return folder
 
 
 def train(run: Run) -> None:
@@ -48,7 +50,11 @@ def train(run: Run) -> None:
     options = run.options
     title = f"{describe(vars(options))}, {optimizers.describe(options)}, seed {options.seed}"
     print(f"{title}, on {data_parallel.describe()}", flush=True)
-    images = folder_of(run)
+    folder = folder_of(run)
+    images = scanned(str(folder))
+    if images.others:
+        more = f", and {len(images.others) - 1} more" if len(images.others) > 1 else ""
+        print(f"Left out what is no image of a class: {printable(images.others[0])}{more}", file=sys.stderr)
     steps_per_epoch = len(images.train) // options.batch_size
     tx = make_optimizer(options, steps_per_epoch)
     graph, state = first_state(options, tx)
@@ -73,17 +79,19 @@ def train(run: Run) -> None:
             title=title,
             save_every=options.save_every,
             log=board.log,
+            data=inventory.take(images, folder, options.threads),
         )
     _, confusion = tester.measure({"test": state.params}, state.statistics)["test"]
     draw_confusion(run.folder / "confusion.png", confusion, images.classes, title)
     print(history.summary(last))
     if loader.corrupt:
-        print(f"Left out {len(loader.corrupt)} images that cannot be decoded", file=sys.stderr)
+        print(f"Left out, as they cannot be decoded: {len(loader.corrupt)}", file=sys.stderr)
     print(f"Wrote config.json, metrics.csv, curves.png, confusion.png, tensorboard and checkpoints to {run.folder}")
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command line."""
+    scanned.cache_clear()  # of another run in this process: the images may have changed
     program.run("vgg16", arguments, make_parser(__doc__, "programs.train_vgg16"), complete, train)
 
 

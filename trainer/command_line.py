@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import os
 from collections.abc import Callable
 from operator import ge, gt, le, lt
 
@@ -76,3 +77,8 @@ def boolean(text: str) -> bool:
 def flag(name: str) -> str:
     """An option as it is typed."""
     return f"--{name.replace('_', '-')}"
+
+
+def printable(name: str) -> str:
+    """A name of a file as it can be shown: bytes that are no UTF-8 are replaced."""
+    return os.fsencode(name).decode(errors="replace")

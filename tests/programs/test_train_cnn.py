@@ -135,7 +135,10 @@ def test_every_optimizer_descends_with_its_default_options():
 def test_divergence_ends_the_run_and_is_not_saved(train, tmp_path):
     status, _, errors = train("--learning-rate", 1e38, "--epochs", 2, "--out", "run")
     assert status == 1
-    assert "loss of epoch 1 is" in errors and "try a --learning-rate below 1e+38" in errors
+    assert (
+        "loss of epoch 1 is" in errors
+        and "try --learning-rate 0.02 in a new folder; it had --learning-rate 1e+38" in errors
+    )
     assert not (tmp_path / "run" / "checkpoints" / "11").exists()
 
 

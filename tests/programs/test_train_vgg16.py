@@ -378,11 +378,14 @@ def test_nonsense_is_refused_in_one_line(arguments, message, pictures, tmp_path,
     assert not list(tmp_path.iterdir())
 
 
-def test_a_checkpoint_of_another_model_is_refused_and_kept(pictures, tmp_path, ran):
-    options = ("--data", pictures, "--epochs", 1, "--warmup-epochs", 0, "--out", tmp_path / "run")
+def test_a_checkpoint_of_another_model_or_of_other_images_is_refused_and_kept(pictures, tmp_path, ran):
+    data = tmp_path / "data"
+    shutil.copytree(pictures, data)
+    options = ("--data", data, "--epochs", 1, "--warmup-epochs", 0, "--out", tmp_path / "run")
     assert ran(*SMALL, *options)[0] == 0
     config = tmp_path / "run" / "config.json"
-    config.write_text(config.read_text().replace('"width": 0.04', '"width": 0.08'))
+    options = config.read_text()
+    config.write_text(options.replace('"width": 0.04', '"width": 0.08'))
     before = (tmp_path / "run" / "metrics.csv").read_bytes()
     status, _, errors = ran("--resume", "--out", tmp_path / "run")
     assert status == 2 and errors.count("\n") == 1
@@ -392,3 +395,16 @@ def test_a_checkpoint_of_another_model_is_refused_and_kept(pictures, tmp_path, r
     assert (tmp_path / "run" / "metrics.csv").read_bytes() == before
     status, _, errors = ran("--resume", "--out", tmp_path / "run", "--epochs", 5)
     assert status == 2 and "--epochs: 5 contradicts the run" in errors
+
+    config.write_text(options)
+    (data / "train" / "red" / "00.png").rename(data / "train" / "blue" / "99.png")
+    status, _, errors = ran("--resume", "--out", tmp_path / "run")
+    assert status == 2 and errors.count("\n") == 1 and "the data have changed since" in errors
+    assert "train/blue had 24 images (" in errors and "has 25 images (" in errors and "train/red" in errors
+    assert (tmp_path / "run" / "metrics.csv").read_bytes() == before
+    (data / "train" / "blue" / "99.png").rename(data / "train" / "red" / "00.png")
+    log = next((tmp_path / "run" / "tensorboard").iterdir())
+    status, printed, _ = ran("--resume", "--out", tmp_path / "run")  # of a run that is complete
+    assert status == 0 and "from the checkpoint of step 9" in printed and "Test accuracy" in printed
+    (new_log,) = (tmp_path / "run" / "tensorboard").iterdir()
+    assert new_log != log and new_log.stat().st_size > 300

@@ -4,6 +4,7 @@ Every twentieth block of 4096 bytes is for testing. Batches are a function of se
 processes draws the same ones, and a resumed run goes on with those that an undisturbed one would have seen.
 """
 
+import hashlib
 import sysconfig
 from pathlib import Path
 from pydoc_data.topics import topics
@@ -30,6 +31,13 @@ def load() -> Text:
     blocks = np.arange(len(tokens)) // BLOCK
     held_out = blocks % TEST_EVERY == TEST_EVERY - 1
     return Text(tokens[~held_out], tokens[held_out])
+
+
+def inventory(text: Text) -> dict[str, str]:
+    """What there is to train and test on, in a line for each, as of `trainer.data.inventory`."""
+    return {
+        name: f"{len(x):,} bytes ({hashlib.sha256(x.tobytes()).hexdigest()[:8]})" for name, x in text._asdict().items()
+    }
 
 
 def batch(text: Text, seed: int, step: int, size: int, length: int) -> np.ndarray:

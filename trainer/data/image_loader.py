@@ -15,7 +15,8 @@ import grain
 import numpy as np
 import PIL.Image
 
-from trainer.command_line import UsageError
+from trainer.command_line import UsageError, printable
+from trainer.data import picture
 from trainer.data.image_folder import Image
 
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
@@ -60,7 +61,7 @@ class Loader:
         paths = {image.path for image in images}
 
         def load(image, rng):
-            loaded = self._loaded(image, lambda picture: _random_crop(picture, self.size, augmentation, rng))
+            loaded = self._loaded(image, lambda p: _random_crop(p, self.size, augmentation, rng))
             if loaded is None and paths <= self.corrupt:  # a stream without end would look for one for ever
                 raise _none_of(images)
             return loaded
@@ -85,16 +86,17 @@ class Loader:
     def _loaded(self, image, cut):
         """(pixels, label), or None where the file is corrupt: grain leaves that out."""
         try:
-            with PIL.Image.open(image.path) as picture:
-                picture.draft("RGB", (2 * self.size, 2 * self.size))  # a JPEG need not be decoded at full size
-                pixels = np.asarray(cut(picture.convert("RGB")), np.float32)
-        except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
+            loaded = picture.load(image.path, least=2 * self.size)
+        except ValueError as error:
             if self._stop_at_corrupt:
-                raise UsageError(f"{image.path} cannot be decoded: {error}") from None
+                raise UsageError(f"{printable(image.path)} cannot be decoded: {error}") from None
             if image.path not in self.corrupt:
                 self.corrupt.add(image.path)
-                print(f"Left out {image.path}, which cannot be decoded: {error}", file=sys.stderr, flush=True)
+                print(
+                    f"Left out {printable(image.path)}, which cannot be decoded: {error}", file=sys.stderr, flush=True
+                )
             return None
+        pixels = np.asarray(cut(loaded), np.float32)
         return (pixels / 255 - MEAN) / STD, np.int32(image.label)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from trainer.command_line import Parser, UsageError, boolean, number
+from trainer.command_line import Parser, UsageError, boolean, number, printable
 from trainer.data import digits, image_folder
 from trainer.networks import pretrained, vgg16
 from trainer.parallel import data_parallel
@@ -158,7 +158,7 @@ def scanned(data: str) -> image_folder.ImageFolder:
 
 def describe(options: Mapping[str, Any]) -> str:
     """As ``digits: VGG16 x 0.125, 32x32, batch normalization``."""
-    name = options["data"] if options["data"] == DIGITS else Path(options["data"]).name
+    name = printable(Path(options["data"]).name)
     norm = ", batch normalization" if options["normalization"] == "batch" else ""
     return f"{name}: VGG16 x {options['width']:g}, {options['image_size']}x{options['image_size']}{norm}"
 

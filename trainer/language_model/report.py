@@ -29,7 +29,7 @@ def draw(path: Path, rows: list[Row], title: str) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 4.2), layout="constrained")
-    figure.suptitle(title, fontsize=9)
+    figure.suptitle(title, fontsize=9, parse_math=False)
     left, right = figure.subplots(1, 2, sharey=True)
     for name in dict.fromkeys(row["method"] for row in rows):
         of_method = [row for row in rows if row["method"] == name]

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import jax
@@ -55,6 +55,7 @@ def run_epochs(
     title: str,
     save_every: int = 0,
     log: Callable[[Row], None] = lambda row: None,
+    data: Mapping[str, str] | None = None,
 ) -> tuple[Any, Row]:
     """Trains to the last epoch, from the latest checkpoint in the folder if there is one.
 
@@ -68,15 +69,17 @@ def run_epochs(
       title: of the curves.
       save_every: steps from checkpoint to checkpoint within an epoch; with 0 there is one at its end only.
       log: gets every row, those from before the checkpoint included.
+      data: what there is to train on, part by part: a run goes on with the same.
 
     Returns:
       The last state and the last row.
 
     Raises:
-      FloatingPointError: if the training loss is not finite. The checkpoints are of steps before.
+      FloatingPointError: if the training loss or the test loss is not finite. The checkpoints are of steps before.
+      UsageError: if the latest checkpoint is that of another model, or was trained on other data.
     """
     with checkpoints.open_manager(run.folder / "checkpoints") as manager:
-        state, record = checkpoints.restore_latest(manager, state)
+        state, record = checkpoints.restore_latest(manager, state, data)
         rows, losses = record.get("rows", []), record.get("losses", [])
         if record:
             stream.set_state(record["stream"])
@@ -85,11 +88,15 @@ def run_epochs(
             place = f"step {done}, epoch {len(rows) + bool(losses)}"
             found = f"the checkpoint of {place}" if done else "the beginning: it has no complete checkpoint yet"
             print(f"Resuming {run.folder} from {found}", flush=True)
+            if done and data and not record.get("data"):
+                print(
+                    "The checkpoint does not say what data it was trained on: nobody compares them with those of now."
+                )
         for row in rows:
             log(row)
 
         def save():
-            record = {"rows": rows, "losses": losses, "stream": stream.get_state()}
+            record = {"rows": rows, "losses": losses, "stream": stream.get_state(), "data": data}
             checkpoints.save(manager, done, state, record)
 
         total = run.options.epochs * steps_per_epoch
@@ -113,6 +120,8 @@ def run_epochs(
                 losses = _finite(losses, trained, epoch)
                 seconds = time.perf_counter() - start
                 row = {"epoch": epoch, "train_loss": float(np.mean(np.float32(losses))), **test(state)}
+                if not math.isfinite(row["test_loss"]):  # diverged in the epoch's last step
+                    raise FloatingPointError(f"the test loss of epoch {epoch} is {row['test_loss']}")
                 images = (done - first) * run.options.batch_size
                 row |= {"seconds": seconds, "images_per_second": images / seconds, "waiting": waiting / seconds}
                 rows.append(row)

@@ -5,7 +5,7 @@ import io
 from pathlib import Path
 from typing import Any
 
-from trainer.run.run_folder import write_atomically
+from trainer.run.storage import write_atomically
 
 Row = dict[str, Any]
 CURVES = {
@@ -30,7 +30,7 @@ def draw(path: Path, history: list[Row], title: str) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 4), layout="constrained")
-    figure.suptitle(title)
+    figure.suptitle(title, parse_math=False)
     left, right = figure.subplots(1, 2)
     epochs = [row["epoch"] for row in history]
     for panel, quantity, unit in ((left, "loss", 1), (right, "accuracy", 100)):

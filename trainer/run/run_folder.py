@@ -1,20 +1,27 @@
 """The folder of a run: its configuration, and what may change when it is resumed.
 
 Files are replaced as a whole, so that a run may be killed at any moment: a reader, or the run when it is resumed, finds
-the old file or the new one.
+the old file or the new one. Of two processes that train in one folder, the second is refused.
 """
 
 import itertools
 import json
 import os
 from argparse import Namespace
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 
 from trainer.command_line import Parser, UsageError, flag
+from trainer.run.storage import temporary, write_atomically
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover (Windows, where nothing refuses the second process)
+    fcntl = None
 
 CONFIG = "config.json"
 Options = dict[str, Any]
@@ -38,14 +45,16 @@ def add_arguments(parser: Parser, kind: str, grows: str = "") -> None:
     )
 
 
+@contextmanager
 def open_run(
     kind: str,
     arguments: list[str] | None,
     parser: Parser,
     complete: Callable[[Options], Options],
     may_grow: Collection[str] = (),
-) -> Run:
-    """Begins a run, or finds the one to resume. Nothing is created or changed before everything is checked.
+) -> Iterator[Run]:
+    """Begins a run, or finds the one to resume, and holds its folder. Nothing is created or changed before everything
+    is checked.
 
     Args:
       kind: names the folder; a run of another kind is not resumed.
@@ -59,39 +68,66 @@ def open_run(
     if not resume:
         options = complete(given)
         config = {"kind": kind, "options": options, "environment": _environment()}
-        return Run(create(out, kind, config), Namespace(**options), resumed=False)
+        with create(out, kind, config, resumable=True) as folder:
+            yield Run(folder, Namespace(**options), resumed=False)
+        return
     if out is None:
         raise UsageError("argument --resume: needs --out, the folder of the run")
-    config = _read_config(out, kind, parser, complete)
-    options = complete(_merge(config["options"], given, out, may_grow))
-    if options != config["options"]:
-        _write_config(out, {**config, "options": options})
-    if config["environment"] != _environment():
-        then, now = (", ".join(f"{k} {v}" for k, v in e.items()) for e in (config["environment"], _environment()))
-        print(f"The run began with {then}. With {now}, the last digits may differ.")
-    return Run(out, Namespace(**options), resumed=True)
+    if not out.is_dir():
+        raise UsageError(f"{out} is not a folder: there is no run to resume")
+    with _held(out):
+        config = _read_config(out, kind, parser, complete)
+        options = complete(_merge(config["options"], given, out, may_grow))
+        if options != config["options"]:
+            _write_config(out, {**config, "options": options})
+        if config["environment"] != _environment():
+            then, now = (", ".join(f"{k} {v}" for k, v in e.items()) for e in (config["environment"], _environment()))
+            print(f"The run began with {then}. With {now}, the last digits may differ.")
+        yield Run(out, Namespace(**options), resumed=True)
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replaces the whole file at once."""
-    temporary = _temporary(path)
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
+@contextmanager
+def create(out: Path | None, kind: str, config: Mapping[str, Any], *, resumable: bool = False) -> Iterator[Path]:
+    """A new or empty folder with its configuration in it, and holds it; by default the next free runs/kind-001, -002,
+    ...; ``resumable`` says whether the program has an option --resume.
+    """
+    with ExitStack() as stack:
+        try:
+            new = out is None or not out.exists()
+            folder = _next_free(Path("runs"), kind) if out is None else out
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(_held(folder))
+            # A run that was killed while it wrote its first file has left nothing but this one.
+            if {path.name for path in folder.iterdir()} - {temporary(folder / CONFIG).name}:
+                resume = ", or add --resume to continue the run in it" if resumable and _kind(folder) == kind else ""
+                raise UsageError(f"{folder} is not empty: choose another --out{resume}")
+            try:
+                _write_config(folder, config)
+            except OSError:
+                if new:
+                    folder.rmdir()
+                raise
+        except OSError as error:
+            raise UsageError(f"cannot create a run in {error.filename}: {error.strerror}") from None
+        yield folder
 
 
-def create(out: Path | None, kind: str, config: Mapping[str, Any]) -> Path:
-    """A new or empty folder with its configuration in it; by default the next free runs/kind-001, -002, ..."""
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Holds a folder against other processes, until the end or the death of this one, and leaves no file in it."""
+    descriptor = os.open(folder, os.O_RDONLY) if fcntl else None
     try:
-        if out is None:
-            out = _next_free(Path("runs"), kind)
-        out.mkdir(parents=True, exist_ok=True)
-        # A run that was killed while it wrote its first file has left nothing but this one.
-        if {path.name for path in out.iterdir()} - {_temporary(out / CONFIG).name}:
-            raise UsageError(f"{out} is not empty: choose another --out, or add --resume to continue the run in it")
-        _write_config(out, config)
-    except OSError as error:
-        raise UsageError(f"cannot create a run in {error.filename}: {error.strerror}") from None
-    return out
+        if fcntl and descriptor is not None:
+            with suppress(OSError):  # where folders cannot be locked, as on NFS
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    words = f"another process is writing in {folder}: wait for its end, or choose another --out"
+                    raise UsageError(words) from None
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 def _next_free(runs: Path, kind: str) -> Path:
@@ -112,8 +148,6 @@ def _write_config(folder: Path, config: Mapping[str, Any]) -> None:
 
 def _read_config(folder: Path, kind: str, parser: Parser, complete: Callable[[Options], Options]) -> dict[str, Any]:
     """The configuration, checked as strictly as a command line: the file may be anybody's."""
-    if not folder.is_dir():
-        raise UsageError(f"{folder} is not a folder: there is no run to resume")
     try:
         config = json.loads((folder / CONFIG).read_bytes())
     except OSError as error:
@@ -128,7 +162,16 @@ def _read_config(folder: Path, kind: str, parser: Parser, complete: Callable[[Op
                 raise UsageError(f"{folder / CONFIG}: {error}") from None
             if stored == options == complete(stored):
                 return config
-    raise UsageError(f"{folder} is not a {kind} run: {CONFIG} is not one that it wrote")
+    other = f", but that of a {found} run" if isinstance(found := _kind(folder), str) and found != kind else ""
+    raise UsageError(f"{folder} is not a {kind} run: {CONFIG} is not one that it wrote{other}")
+
+
+def _kind(folder: Path) -> Any:
+    """Of the run in a folder; None if there is none."""
+    try:
+        return json.loads((folder / CONFIG).read_bytes())["kind"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
 
 
 def _merge(stored: Options, given: Options, folder: Path, may_grow: Collection[str]) -> Options:
@@ -143,7 +186,3 @@ def _merge(stored: Options, given: Options, folder: Path, may_grow: Collection[s
 def _environment() -> dict[str, Any]:
     """What the last digits of a result depend on, besides the options."""
     return {"jax": jax.__version__, "platform": jax.default_backend(), "devices": jax.local_device_count()}
-
-
-def _temporary(path: Path) -> Path:
-    return path.with_name(path.name + ".tmp")
