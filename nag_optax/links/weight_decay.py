@@ -18,7 +18,14 @@ import optax
 from jax import Array
 
 from nag_optax.scalars import Scalar, counter, hyperparameter_dtype, increment, scalar_at
-from nag_optax.validation import check_number, check_transformation
+from nag_optax.validation import (
+    check_flags,
+    check_takes,
+    check_transformation,
+    flags_of,
+    look_ahead,
+    number_or_schedule,
+)
 
 Decaying = optax.GradientTransformation | Callable[[Any], optax.GradientTransformation]
 """A method with its learning rate applied, or the function of the learning rate's value that makes it."""
@@ -51,6 +58,9 @@ def decayed(
     Returns:
       A gradient transformation; ``update`` needs params.
 
+    Raises:
+      ValueError: for a mask beside a static 0.
+
     >>> import jax.numpy as jnp
     >>> from nag_optax import decayed, ogm
     >>> tx, params = decayed(ogm(0.1), 0.1, weight_decay=0.5), jnp.ones(2)
@@ -78,8 +88,11 @@ def proximally_decayed(
 def _decayed(
     tx: Decaying, learning_rate: Any, weight_decay: Any, mask: Any, decay: Callable[[Array, Array, Scalar], Array]
 ) -> optax.GradientTransformationExtraArgs:
-    check_number("learning_rate", learning_rate, at_least=0)
-    check_number("weight_decay", weight_decay, at_least=0)
+    learning_rate = number_or_schedule("learning_rate", learning_rate, at_least=0)
+    weight_decay = number_or_schedule("weight_decay", weight_decay, at_least=0)
+    if callable(tx):
+        check_takes("tx", tx, 1, "a gradient transformation of Optax, or a function of the learning rate")
+    mask = _checked(mask)
 
     def at(rate: Any) -> optax.GradientTransformationExtraArgs:
         method: Any = tx(rate) if callable(tx) else tx
@@ -88,10 +101,13 @@ def _decayed(
 
     whole = at(learning_rate)
     if isinstance(weight_decay, int | float) and weight_decay == 0:
+        if mask is not None:
+            raise ValueError("mask is for weight_decay, which is 0: leave mask out.")
         return whole
     link = _link(decay) if mask is None else optax.masked(_link(decay), mask)
 
     def init(params: Any) -> tuple[Any, Any]:
+        look_ahead(lambda count: scalar_at(weight_decay, count), jnp.zeros((), jnp.int32))
         return whole.init(params), link.init(params)
 
     def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, tuple[Any, Any]]:
@@ -101,11 +117,24 @@ def _decayed(
         (step,) = jax.tree.leaves(of_link)  # of a WeightDecayState, masked or not
         count = counter(step, hyperparameter_dtype(params))
         rate = scalar_at(learning_rate, count)
-        updates, of_method = at(rate).update(updates, of_method, params, **extra)
+        # A function, whose value is not checked again: in an eager update it is an array that rounding may have moved.
+        method = at(lambda count: rate) if callable(learning_rate) else whole
+        updates, of_method = method.update(updates, of_method, params, **extra)
         updates, of_link = link.update(updates, of_link, params, shrink=rate * scalar_at(weight_decay, count))
         return updates, (of_method, of_link)
 
     return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _checked(mask: Any) -> Any:
+    """The mask, or a function that checks what it returns."""
+    if mask is None or not callable(mask):
+        if mask is not None:
+            check_flags("mask", mask)
+        return mask
+    check_takes("mask", mask, 1, "a pytree of booleans or a function of params")
+
+    return lambda params: flags_of("mask", mask, params)
 
 
 def _link(decay: Callable[[Array, Array, Scalar], Array]) -> optax.GradientTransformationExtraArgs:
