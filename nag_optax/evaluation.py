@@ -57,7 +57,8 @@ def eval_params(
     >>> params, eval_params(state, params)  # 1 - 0.1 * 2 * (1 + 0.9), and 1 - 0.1 * 2
     (Array([0.62], dtype=float32), Array([0.8], dtype=float32))
     """
-    check_choice("later_links", later_links, (None, "harmless"))
+    if later_links is not None:
+        check_choice("later_links", later_links, ("harmless",))
     readings = readings_of(state, Question(output, learning_rate, later_links))
     if readings is None:
         raise ValueError(f"state holds no accelerated method of nag_optax, got {type(state).__name__}.")

@@ -18,7 +18,7 @@ from jax import Array
 
 from nag_optax.renamed import renamed_arguments
 from nag_optax.scalars import Scalar, as_float, scalar_at
-from nag_optax.validation import check_integer, check_number
+from nag_optax.validation import check_integer, check_number, is_concrete, number, number_or_schedule
 
 
 class MomentumSequence(NamedTuple):
@@ -38,8 +38,8 @@ MomentumSequence.__new__ = renamed_arguments(step="values")(MomentumSequence.__n
 Momentum = optax.ScalarOrSchedule | MomentumSequence
 
 
-def as_sequence(momentum: Momentum) -> MomentumSequence:
-    """Any momentum, constant, schedule or sequence, as a `MomentumSequence`.
+def as_sequence(momentum: Momentum, name: str = "momentum") -> MomentumSequence:
+    """Any momentum, constant, schedule or sequence, as a `MomentumSequence`; errors name the argument.
 
     Raises:
       TypeError: if it is none of the three.
@@ -47,10 +47,10 @@ def as_sequence(momentum: Momentum) -> MomentumSequence:
     """
     if isinstance(momentum, MomentumSequence):
         return momentum
-    check_number("momentum", momentum, at_least=0, below=1)
+    checked = number_or_schedule(name, momentum, at_least=0, below=1)
 
     def values(age, carry):
-        return scalar_at(momentum, age), scalar_at(momentum, age + 1), carry
+        return scalar_at(checked, age), scalar_at(checked, age + 1), carry
 
     return MomentumSequence(tuple, values)
 
@@ -187,6 +187,8 @@ def chambolle_pock(
     check_number("step_size", step_size, above=0)
     check_number("strong_convexity", strong_convexity, at_least=0)
     check_number("prox_strong_convexity", prox_strong_convexity, at_least=0)
+    if is_concrete(step_size):
+        check_number("strong_convexity", strong_convexity, below=1 / number(step_size))
     mu = strong_convexity + prox_strong_convexity
     q = step_size * mu / (1 + step_size * prox_strong_convexity)
 
@@ -233,6 +235,7 @@ def tabulate(momentum: Momentum, steps: int) -> Array:
     the curious.
     """
     sequence = as_sequence(momentum)
+    check_integer("steps", steps, at_least=1)
 
     def body(carry, age):
         value, _, carry = sequence.values(age, carry)

@@ -15,11 +15,12 @@ from typing import Any
 import optax
 
 from nag_optax.averaging.primal_averaging import primal_averaging
+from nag_optax.momenta import Momentum, as_sequence
 from nag_optax.validation import check_number
 
 
 def gpa(
-    inner: optax.GradientTransformation, mu_x: float = 0.9967, mu_y: float = 0.7, *, accumulator_dtype: Any = None
+    inner: optax.GradientTransformation, mu_x: Momentum = 0.9967, mu_y: float = 0.7, *, accumulator_dtype: Any = None
 ) -> optax.GradientTransformationExtraArgs:
     """GPA around an inner optimizer; the defaults are those of the authors' code for AdamW.
 
@@ -38,6 +39,5 @@ def gpa(
     >>> tx.update(jnp.ones(()), tx.init(jnp.zeros(())), jnp.zeros(()))[0]  # z = -1, x = -0.5
     Array(-0.75, dtype=float32)
     """
-    check_number("mu_x", mu_x, at_least=0, below=1)
     check_number("mu_y", mu_y, at_least=0, at_most=1)
-    return primal_averaging(inner, mu_x, mu_y, accumulator_dtype=accumulator_dtype)
+    return primal_averaging(inner, as_sequence(mu_x, "mu_x"), mu_y, accumulator_dtype=accumulator_dtype)

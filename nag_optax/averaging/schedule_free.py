@@ -19,7 +19,7 @@ import optax
 from nag_optax.averaging.primal_averaging import primal_averaging
 from nag_optax.momenta import MomentumSequence
 from nag_optax.scalars import as_float, scalar_at
-from nag_optax.validation import check_number
+from nag_optax.validation import check_number, number_or_schedule
 
 
 def schedule_free(
@@ -36,7 +36,8 @@ def schedule_free(
     Args:
       inner: the optimizer, with its learning rate and without momentum: ``optax.sgd(lr)``,
         ``optax.adamw(lr, b1=0)``.
-      learning_rate: that of ``inner``, a number or its schedule, usually a warm-up; it only weighs the average.
+      learning_rate: that of ``inner``, a number or its schedule, usually a warm-up, at least 0; it only
+        weighs the average.
       interpolation: b in [0, 1], the papers' beta.
       weight_power: r, at least 0.
       learning_rate_power: p, at least 0.
@@ -56,7 +57,7 @@ def schedule_free(
     >>> eval_params(state, params).round(5)  # their mean
     Array(-2., dtype=float32)
     """
-    check_number("learning_rate", learning_rate, at_least=0)
+    learning_rate = number_or_schedule("learning_rate", learning_rate, at_least=0)
     check_number("weight_power", weight_power, at_least=0)
     check_number("learning_rate_power", learning_rate_power, at_least=0)
 
@@ -65,10 +66,11 @@ def schedule_free(
 
     def values(age, carry):
         momentum, total, largest = carry
-        largest = jnp.maximum(largest, scalar_at(learning_rate, age))
+        rate = jnp.asarray(scalar_at(learning_rate, age))
+        largest = jnp.maximum(largest, jnp.where(rate >= 0, rate, jnp.nan))  # or the average would stand still, unseen
         weight = as_float(age + 1) ** weight_power * largest**learning_rate_power
         total_next = total + weight
-        momentum_next = jnp.where(total_next > 0, total / jnp.where(total_next > 0, total_next, 1), 1)
+        momentum_next = jnp.where(total_next == 0, 1, total / jnp.where(total_next == 0, 1, total_next))
         return momentum, momentum_next, (momentum_next, total_next, largest)
 
     return primal_averaging(inner, MomentumSequence(init, values), interpolation, accumulator_dtype=accumulator_dtype)

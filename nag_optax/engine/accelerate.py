@@ -22,7 +22,7 @@ from nag_optax.engine.restart import Restart, as_test
 from nag_optax.engine.storage.buffer import kept_as, load, make_buffer
 from nag_optax.readings import Question, Readings, ahead
 from nag_optax.scalars import Scalar, counter, hyperparameter_dtype, increment
-from nag_optax.validation import leaf_name
+from nag_optax.validation import as_dtype, leaf_name, look_ahead
 
 
 class AccelerateState(NamedTuple):
@@ -112,14 +112,14 @@ def accelerate(
     if not isinstance(rule, Rule):
         raise TypeError(f"rule must be a nag_optax.Rule, got {type(rule).__name__}.")
     test = as_test(restart)
-    buffer = make_buffer(accumulator_dtype)
+    buffer = make_buffer(as_dtype("accumulator_dtype", accumulator_dtype))
 
     def init(params: Any) -> AccelerateState:
         _check_inexact(params)
         dtype = hyperparameter_dtype(params)
         carry = _as_scalars(rule.init(), dtype)
         zero = counter(jnp.zeros((), jnp.int32), dtype)
-        coefficients, _ = jax.eval_shape(rule.numbers, zero, zero, carry)
+        coefficients, _ = look_ahead(rule.numbers, zero, zero, carry)
         _check_scalars(coefficients)
         momentum, scales = buffer.init(params)
         return AccelerateState(
@@ -201,5 +201,5 @@ def _check_inexact(params: Any) -> None:
 def _check_scalars(coefficients: Coefficients) -> None:
     for name, coefficient in coefficients._asdict().items():
         for leaf in jax.tree.leaves(coefficient):
-            if leaf.shape:
-                raise ValueError(f"{name} of a rule must be a scalar, got shape {leaf.shape}: a schedule's value?")
+            if jnp.shape(leaf):
+                raise ValueError(f"{name} of a rule must be a scalar, got shape {jnp.shape(leaf)}: a schedule's value?")

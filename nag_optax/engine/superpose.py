@@ -13,6 +13,7 @@ import optax
 from nag_optax.engine.accelerate import AccelerateState
 from nag_optax.readings import Question, Readings, joined
 from nag_optax.trees import widened
+from nag_optax.validation import check_transformation
 
 
 class SuperpositionState(NamedTuple):
@@ -47,6 +48,11 @@ def superpose(*methods: optax.GradientTransformationExtraArgs) -> optax.Gradient
     >>> tx.update(gradient, state)[0]  # 0.1, and 0.1 (1 + 0.9)
     Array(-0.29, dtype=float32)
     """
+
+    if not methods:
+        raise ValueError("methods must hold at least one method, got none.")
+    for method in methods:
+        check_transformation("methods", method)
 
     def init(params: Any) -> SuperpositionState:
         return SuperpositionState(tuple(cast(AccelerateState, method.init(params)) for method in methods))

@@ -80,7 +80,14 @@ def stochastic_rounding(key: Array | int) -> optax.GradientTransformation:
 
 def _as_key(key: Any) -> Array:
     if isinstance(key, int) and not isinstance(key, bool):
-        return jax.random.key(key)
+        try:
+            return jax.random.key(key)
+        except OverflowError as error:
+            raise ValueError(f"key must be a seed that JAX can hold, got {key}.") from error
     if isinstance(key, Array) and (jnp.issubdtype(key.dtype, jax.dtypes.prng_key) or key.dtype == jnp.uint32):
+        try:
+            jax.eval_shape(jax.random.split, key)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"key must be one key of jax.random, got shape {key.shape}.") from error
         return key
     raise TypeError(f"key must be a key of jax.random or an integer, got {type(key).__name__}.")

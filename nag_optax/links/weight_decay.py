@@ -19,7 +19,15 @@ from jax import Array
 
 from nag_optax.readings import Readings
 from nag_optax.scalars import Scalar, counter, hyperparameter_dtype, increment, scalar_at
-from nag_optax.validation import check_number, check_transformation, is_concrete
+from nag_optax.validation import (
+    check_flags,
+    check_takes,
+    check_transformation,
+    flags_of,
+    is_concrete,
+    look_ahead,
+    number_or_schedule,
+)
 
 Decaying = optax.GradientTransformation | Callable[[Any], optax.GradientTransformation]
 """A method with its learning rate applied, or the function of the learning rate's value that makes it."""
@@ -95,77 +103,94 @@ def own_decay(
       learning_rate, weight_decay, mask: as in `decayed`; None and a static 0 do not decay, and need no params.
       proximal: whether the decay is the implicit step.
     """
-    whole = _method(at, learning_rate, weight_decay)
-    if _is_off(weight_decay):
-        return whole
-    link = _link(proximal, mask)
+    decaying = _Decay(at, learning_rate, weight_decay, mask, proximal)
+    if decaying.is_off:
+        return decaying.whole
+
+    def init(params: Any) -> Any:
+        decaying.look_ahead()
+        return decaying.whole.init(params)
 
     def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, Any]:
-        rate, shrink = _rates(learning_rate, weight_decay, state.step, params)
-        updates, after = at(rate).update(updates, state, params, **extra)
-        return link(updates, params, shrink), after
+        return decaying.update(state.step, updates, state, params, extra)
 
-    return optax.GradientTransformationExtraArgs(whole.init, update)
+    return optax.GradientTransformationExtraArgs(init, update)
 
 
 def _decayed(
     tx: Decaying, learning_rate: Any, weight_decay: Any, mask: Any, *, proximal: bool
 ) -> optax.GradientTransformationExtraArgs:
     """A method of any kind with a decay that counts for itself."""
-    whole = _method(tx, learning_rate, weight_decay)
-    if _is_off(weight_decay):
-        return whole
-    link = _link(proximal, mask)
+    decaying = _Decay(tx, learning_rate, weight_decay, mask, proximal)
+    if decaying.is_off:
+        return decaying.whole
 
     def init(params: Any) -> tuple[Any, Any]:
+        decaying.look_ahead()
         counting = WeightDecayState(step=jnp.zeros((), jnp.int32))
-        return whole.init(params), counting if mask is None else optax.MaskedState(counting)
+        return decaying.whole.init(params), counting if mask is None else optax.MaskedState(counting)
 
     def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, tuple[Any, Any]]:
         of_method, counting = state
         (step,) = jax.tree.leaves(counting)  # of a WeightDecayState, masked or not
-        rate, shrink = _rates(learning_rate, weight_decay, step, params)
-        updates, of_method = _method(tx, rate).update(updates, of_method, params, **extra)
-        return link(updates, params, shrink), (of_method, jax.tree.map(increment, counting))
+        updates, of_method = decaying.update(step, updates, of_method, params, extra)
+        return updates, (of_method, jax.tree.map(increment, counting))
 
     return optax.GradientTransformationExtraArgs(init, update)
 
 
-def _method(tx: Decaying, rate: Any, weight_decay: Any = None) -> optax.GradientTransformationExtraArgs:
-    """The method at a learning rate, checked together with its decay."""
-    check_number("learning_rate", rate, at_least=0)
-    if weight_decay is not None:
-        check_number("weight_decay", weight_decay, at_least=0)
-    method: Any = tx(rate) if callable(tx) else tx
-    check_transformation("tx", method)
-    return optax.with_extra_args_support(method)
+class _Decay:
+    """A method and its decay, checked; whoever counts the updates calls it."""
 
+    def __init__(self, tx: Decaying, learning_rate: Any, weight_decay: Any, mask: Any, proximal: bool):
+        self.learning_rate = number_or_schedule("learning_rate", learning_rate, at_least=0)
+        self.weight_decay = weight_decay
+        if weight_decay is not None:
+            self.weight_decay = number_or_schedule("weight_decay", weight_decay, at_least=0)
+        if callable(tx):
+            check_takes("tx", tx, 1, "a gradient transformation of Optax, or a function of the learning rate")
+        self.tx, self.mask, self.proximal = tx, _checked(mask), proximal
+        self.whole = self._method(self.learning_rate)
+        self.is_off = weight_decay is None or (is_concrete(weight_decay) and weight_decay == 0)
+        if self.is_off and mask is not None:
+            raise ValueError("mask is for weight_decay, which is 0: leave mask out.")
 
-def _is_off(weight_decay: Any) -> bool:
-    return weight_decay is None or (is_concrete(weight_decay) and weight_decay == 0)
+    def look_ahead(self) -> None:
+        """Raises if the schedule of the decay returns no scalar."""
+        look_ahead(lambda count: scalar_at(self.weight_decay, count), jnp.zeros((), jnp.int32))
 
+    def update(self, step: Array, updates: Any, state: Any, params: Any, extra: dict[str, Any]) -> tuple[Any, Any]:
+        """The decayed updates, and the method's state."""
+        if params is None:
+            raise ValueError("weight_decay needs params: call update(gradients, state, params).")
+        count = counter(step, hyperparameter_dtype(params))
+        rate = scalar_at(self.learning_rate, count)
+        # A function, whose value is not checked again: in an eager update it is an array that rounding may have moved.
+        method = self._method(lambda count: rate) if callable(self.learning_rate) else self.whole
+        updates, state = method.update(updates, state, params, **extra)
+        return self._decayed(updates, params, rate * scalar_at(self.weight_decay, count)), state
 
-def _rates(learning_rate: Any, weight_decay: Any, step: Array, params: Any) -> tuple[Scalar, Scalar]:
-    """The learning rate, and how much of them params lose."""
-    if params is None:
-        raise ValueError("weight_decay needs params: call update(gradients, state, params).")
-    count = counter(step, hyperparameter_dtype(params))
-    rate = scalar_at(learning_rate, count)
-    return rate, rate * scalar_at(weight_decay, count)
+    def _method(self, rate: Any) -> optax.GradientTransformationExtraArgs:
+        method: Any = self.tx(rate) if callable(self.tx) else self.tx
+        check_transformation("tx", method)
+        return optax.with_extra_args_support(method)
 
+    def _decayed(self, updates: Any, params: Any, shrink: Scalar) -> Any:
+        def decay(update: Array, param: Array) -> Array:
+            shrunk = update - shrink * param
+            return (shrunk / (1 + shrink) if self.proximal else shrunk).astype(update.dtype)
 
-def _link(proximal: bool, mask: Any) -> Callable[[Any, Any, Scalar], Any]:
-    """The decay of finished updates, ``(updates, params, shrink) -> updates``, on the leaves that the mask leaves."""
-
-    def decay(update: Array, param: Array, shrink: Scalar) -> Array:
-        shrunk = update - shrink * param
-        return (shrunk / (1 + shrink) if proximal else shrunk).astype(update.dtype)
-
-    def decay_all(updates: Any, params: Any, shrink: Scalar) -> Any:
-        return jax.tree.map(lambda u, p: decay(u, p, shrink), updates, params)
-
-    def decay_masked(updates: Any, params: Any, shrink: Scalar) -> Any:
-        link = optax.masked(optax.stateless(lambda u, p: decay_all(u, p, shrink)), mask)
+        link = optax.stateless(lambda updates, params: jax.tree.map(decay, updates, params))
+        link = link if self.mask is None else optax.masked(link, self.mask)
         return link.update(updates, link.init(params), params)[0]
 
-    return decay_all if mask is None else decay_masked
+
+def _checked(mask: Any) -> Any:
+    """The mask, or a function that checks what it returns."""
+    if mask is None:
+        return None
+    if not callable(mask):
+        check_flags("mask", mask)
+        return mask
+    check_takes("mask", mask, 1, "a pytree of booleans or a function of params")
+    return lambda params: flags_of("mask", mask, params)

@@ -13,6 +13,7 @@ from jax import Array
 
 from nag_optax import curvature, trees
 from nag_optax.prox import Prox, none
+from nag_optax.prox.foreign import check_prox, check_steps
 from nag_optax.readings import BaseIterate
 from nag_optax.scalars import Scalar, hyperparameter_dtype, increment
 from nag_optax.validation import check_number
@@ -94,8 +95,10 @@ def ac_fgm(
     check_number("beta", beta, above=0, below=1)
     check_number("alpha", alpha, at_least=0, at_most=1)
     prox = none() if prox is None else prox
+    check_prox("prox", prox)
 
     def init(params: Any) -> AcFgmState:
+        check_steps("prox", prox, params)
         dtype = hyperparameter_dtype(params)
         value, step_size, tau_before = (jnp.zeros((), dtype) for _ in range(3))
         taus = (jnp.ones((), dtype), tau_before)

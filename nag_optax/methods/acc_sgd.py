@@ -19,7 +19,7 @@ from nag_optax.engine.accelerate import accelerate
 from nag_optax.engine.coefficients import Rule, from_coupling
 from nag_optax.engine.restart import Restart
 from nag_optax.scalars import scalar_at
-from nag_optax.validation import check_number
+from nag_optax.validation import check_number, number_or_schedule
 
 
 def acc_sgd(
@@ -46,7 +46,7 @@ def acc_sgd(
     >>> tx.update(jnp.array([1.0]), tx.init(jnp.array([0.0])))[0].round(4)  # the short step, and a little more
     Array([-0.1042], dtype=float32)
     """
-    check_number("learning_rate", learning_rate, at_least=0)
+    learning_rate = number_or_schedule("learning_rate", learning_rate, at_least=0)
     check_number("long_step", long_step, above=0)
     check_number("advantage", advantage, at_least=1)
     check_number("small_constant", small_constant, above=0, below=1)

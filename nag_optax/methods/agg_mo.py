@@ -15,8 +15,9 @@ import optax
 
 from nag_optax.engine.superpose import superpose
 from nag_optax.methods.nag import nag
+from nag_optax.momenta import as_sequence
 from nag_optax.scalars import scalar_at
-from nag_optax.validation import check_number
+from nag_optax.validation import number_or_schedule
 
 
 def agg_mo(
@@ -41,11 +42,14 @@ def agg_mo(
     >>> tx.update(gradient, state)[0]  # half of 0.2 times 1, and of 0.2 times 1 + 0.9
     Array([-0.29], dtype=float32)
     """
+    if not isinstance(momenta, list | tuple):
+        raise TypeError(f"momenta must be a list or tuple of momenta, got {type(momenta).__name__}.")
     if not momenta:
         raise ValueError("momenta must hold at least one momentum, got none.")
-    check_number("learning_rate", learning_rate, at_least=0)
+    learning_rate = number_or_schedule("learning_rate", learning_rate, at_least=0)
 
     def share(count):
         return scalar_at(learning_rate, count) / len(momenta)
 
-    return superpose(*(nag(share, beta, lookahead=0.0, accumulator_dtype=accumulator_dtype) for beta in momenta))
+    betas = [as_sequence(beta, f"momenta[{i}]: momentum") for i, beta in enumerate(momenta)]
+    return superpose(*(nag(share, beta, lookahead=0.0, accumulator_dtype=accumulator_dtype) for beta in betas))

@@ -19,7 +19,7 @@ from nag_optax.engine.coefficients import Coefficients, Rule
 from nag_optax.engine.restart import Restart
 from nag_optax.momenta import Momentum, as_sequence
 from nag_optax.scalars import Scalar, scalar_at
-from nag_optax.validation import check_convexity, check_number
+from nag_optax.validation import check_convexity, check_number, number_or_schedule
 
 
 def agnes(
@@ -44,8 +44,8 @@ def agnes(
     >>> tx.update(jnp.array([1.0]), tx.init(jnp.array([0.0])))[0].round(4)  # a tenth, where Nesterov's step is 1.33
     Array([-0.1048], dtype=float32)
     """
-    check_number("learning_rate", learning_rate, at_least=0)
-    check_number("correction", correction, at_least=0)
+    learning_rate = number_or_schedule("learning_rate", learning_rate, at_least=0)
+    correction = number_or_schedule("correction", correction, at_least=0)
     sequence = as_sequence(momentum)
 
     def numbers(count, age, carry):

@@ -25,9 +25,10 @@ from nag_optax import trees
 from nag_optax.engine.restart import Evidence, Restart, as_test
 from nag_optax.momenta import Momentum, as_sequence, nesterov
 from nag_optax.prox import Prox
+from nag_optax.prox.foreign import check_prox, check_steps
 from nag_optax.readings import BaseIterate
 from nag_optax.scalars import Scalar, counter, hyperparameter_dtype, increment, scalar_at
-from nag_optax.validation import check_number
+from nag_optax.validation import check_boolean, look_ahead, number_or_schedule
 
 
 class FistaState(NamedTuple):
@@ -79,6 +80,7 @@ def fista(
       `nag_optax.eval_params` returns x, exactly as the prox returned it.
 
     Raises:
+      TypeError: for a projection in the place of a prox: see `nag_optax.prox.from_projection`.
       ValueError: for what ``monotone`` forbids.
 
     >>> import jax.numpy as jnp, optax, nag_optax
@@ -89,7 +91,9 @@ def fista(
     >>> nag_optax.eval_params(state, optax.apply_updates(params, updates))
     Array([1.5, 0. ], dtype=float32)
     """
-    check_number("step_size", step_size, at_least=0)
+    step_size = number_or_schedule("step_size", step_size, at_least=0)
+    check_prox("prox", prox)
+    check_boolean("monotone", monotone)
     test = as_test(restart)
     g = getattr(prox, "value", None)
     if monotone:
@@ -98,6 +102,9 @@ def fista(
 
     def init(params: Any) -> FistaState:
         dtype = hyperparameter_dtype(params)
+        zero = counter(jnp.zeros((), jnp.int32), dtype)
+        look_ahead(lambda k: (scalar_at(step_size, k), sequence.values(k, sequence.init())), zero)
+        check_steps("prox", prox, params)
         return FistaState(
             step=jnp.zeros((), jnp.int32),
             age=jnp.zeros((), jnp.int32),

@@ -16,7 +16,7 @@ from nag_optax.engine.accelerate import accelerate
 from nag_optax.engine.coefficients import Coefficients, Rule
 from nag_optax.engine.restart import Restart
 from nag_optax.scalars import scalar_at
-from nag_optax.validation import check_number
+from nag_optax.validation import number_or_schedule
 
 
 def heavy_ball(
@@ -40,8 +40,8 @@ def heavy_ball(
     >>> tx.update(jnp.array([1.0]), state)[0]  # -0.1 - 0.5 * 0.1
     Array([-0.15], dtype=float32)
     """
-    check_number("learning_rate", learning_rate, at_least=0)
-    check_number("momentum", momentum, at_least=0, below=1)
+    learning_rate = number_or_schedule("learning_rate", learning_rate, at_least=0)
+    momentum = number_or_schedule("momentum", momentum, at_least=0, below=1)
 
     def numbers(count, age, carry):
         beta, alpha = scalar_at(momentum, count), scalar_at(learning_rate, count)

@@ -17,7 +17,7 @@ from nag_optax.engine.accelerate import accelerate
 from nag_optax.engine.coefficients import Rule, from_coupling
 from nag_optax.engine.restart import Restart
 from nag_optax.scalars import as_float, scalar_at
-from nag_optax.validation import check_number
+from nag_optax.validation import number_or_schedule
 
 
 def linear_coupling(
@@ -35,7 +35,7 @@ def linear_coupling(
     >>> tx.update(jnp.array([1.0]), tx.init(jnp.array([0.0])))[0]  # the first step is a gradient step
     Array([-1.], dtype=float32)
     """
-    check_number("learning_rate", learning_rate, at_least=0)
+    learning_rate = number_or_schedule("learning_rate", learning_rate, at_least=0)
 
     def numbers(count, age, carry):
         rate, k = scalar_at(learning_rate, count), as_float(age)

@@ -17,7 +17,7 @@ from nag_optax.engine.accelerate import accelerate
 from nag_optax.engine.coefficients import Rule, from_momentum_and_correction
 from nag_optax.engine.restart import Restart
 from nag_optax.scalars import scalar_at
-from nag_optax.validation import check_number
+from nag_optax.validation import check_number, number_or_schedule
 
 
 def mass(
@@ -42,7 +42,7 @@ def mass(
     >>> bool(tx.update(params, tx.init(params))[0] == peer.update(params, peer.init(params))[0])
     True
     """
-    check_number("learning_rate", learning_rate, at_least=0)
+    learning_rate = number_or_schedule("learning_rate", learning_rate, at_least=0)
     check_number("alpha", alpha, above=0, below=1)
     check_number("kappa", kappa, at_least=1)
     gamma = (1 - alpha) / (1 + alpha)

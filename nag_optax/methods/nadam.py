@@ -55,6 +55,7 @@ def nadam(
     """
     check_number("b2", b2, at_least=0, below=1)
     check_number("eps", eps, above=0)
+    check_number("momentum_decay", momentum_decay, at_least=0)
     momentum = dozat(b1, momentum_decay)
 
     def at(rate: Any) -> optax.GradientTransformationExtraArgs:

@@ -30,7 +30,7 @@ from nag_optax.engine.restart import Restart
 from nag_optax.links.weight_decay import own_decay
 from nag_optax.momenta import Momentum, as_sequence
 from nag_optax.scalars import scalar_at
-from nag_optax.validation import check_choice, check_number
+from nag_optax.validation import check_choice, number_or_schedule
 
 
 def nag(
@@ -118,8 +118,8 @@ def nag_rule(
     learning_rate: optax.ScalarOrSchedule, momentum: Momentum, lookahead: optax.ScalarOrSchedule, velocity: str
 ) -> Rule:
     """NAG in five numbers; arguments and errors as in `nag`."""
-    check_number("learning_rate", learning_rate, at_least=0)
-    check_number("lookahead", lookahead, at_least=0)
+    learning_rate = number_or_schedule("learning_rate", learning_rate, at_least=0)
+    lookahead = number_or_schedule("lookahead", lookahead, at_least=0)
     check_choice("velocity", velocity, ("gradient", "step"))
     sequence = as_sequence(momentum)
 

@@ -21,7 +21,7 @@ from nag_optax.engine.accelerate import accelerate
 from nag_optax.engine.coefficients import Rule, from_coupling
 from nag_optax.engine.restart import Restart
 from nag_optax.scalars import scalar_at
-from nag_optax.validation import check_number
+from nag_optax.validation import number_or_schedule
 
 
 def ogm(
@@ -44,7 +44,7 @@ def ogm(
     >>> eval_params(state, optax.apply_updates(params, updates), output="last_step")  # f = 1/8, the worst case
     Array([-0.5], dtype=float32)
     """
-    check_number("learning_rate", learning_rate, at_least=0)
+    learning_rate = number_or_schedule("learning_rate", learning_rate, at_least=0)
 
     def numbers(count, age, theta):
         rate = scalar_at(learning_rate, count)

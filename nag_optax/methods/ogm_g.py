@@ -18,7 +18,7 @@ from jax.core import Tracer
 from nag_optax.engine.accelerate import accelerate
 from nag_optax.engine.coefficients import Rule, from_coupling
 from nag_optax.scalars import scalar_at
-from nag_optax.validation import check_integer, check_number
+from nag_optax.validation import check_integer, number_or_schedule
 
 
 def ogm_g(
@@ -43,7 +43,7 @@ def ogm_g(
     >>> optax.apply_updates(params, updates)  # |g|^2 = 1/4 = 2 (1/2) / theta_0^2, the worst case
     Array([-0.5], dtype=float32)
     """
-    check_number("learning_rate", learning_rate, at_least=0)
+    learning_rate = number_or_schedule("learning_rate", learning_rate, at_least=0)
     check_integer("horizon", horizon, at_least=1)
     theta = _thetas(horizon)
     tau = np.concatenate([[1.0], 1 - (theta[2:] / theta[1:-1]) ** 4])  # tau_0, ..., tau_N

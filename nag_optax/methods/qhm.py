@@ -18,7 +18,7 @@ from nag_optax.engine.accelerate import accelerate
 from nag_optax.engine.coefficients import Coefficients, Rule
 from nag_optax.engine.restart import Restart
 from nag_optax.scalars import scalar_at
-from nag_optax.validation import check_number
+from nag_optax.validation import number_or_schedule
 
 
 def qhm(
@@ -43,9 +43,9 @@ def qhm(
     >>> tx.update(jnp.array([1.0]), tx.init(jnp.array([0.0])))[0]  # -(0.3 + 0.7 * 0.1)
     Array([-0.37], dtype=float32)
     """
-    check_number("learning_rate", learning_rate, at_least=0)
-    check_number("momentum", momentum, at_least=0, below=1)
-    check_number("nu", nu, at_least=0)
+    learning_rate = number_or_schedule("learning_rate", learning_rate, at_least=0)
+    momentum = number_or_schedule("momentum", momentum, at_least=0, below=1)
+    nu = number_or_schedule("nu", nu, at_least=0)
 
     def numbers(count, age, carry):
         alpha, beta, weight = (scalar_at(x, count) for x in (learning_rate, momentum, nu))

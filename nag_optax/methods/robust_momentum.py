@@ -11,6 +11,7 @@ paper's output is "z". rho = 1 - 1 / sqrt(kappa) is the triple momentum method, 
 
 from typing import Any
 
+import jax
 import optax
 
 from nag_optax.engine.accelerate import accelerate
@@ -44,9 +45,10 @@ def robust_momentum(
     """
     check_convexity(smoothness, strong_convexity)
     kappa = smoothness / strong_convexity
-    slack = 1e-12  # the ends of the interval are methods of their own, and are computed with rounding
+    # The ends of the interval are methods of their own, and are computed with rounding.
+    slack = 1e-6 if any(isinstance(x, jax.Array) for x in (smoothness, strong_convexity, rho)) else 1e-12
     limits = {"at_least": 1 - kappa**-0.5 - slack, "at_most": 1 - 1 / kappa + slack} if is_concrete(kappa) else {}
-    check_number("rho", rho, **limits)
+    check_number("for this smoothness and strong_convexity rho", rho, **limits)
     alpha = kappa * (1 - rho) ** 2 * (1 + rho) / smoothness
     beta = kappa * rho**3 / (kappa - 1)
     gamma = rho**3 / ((kappa - 1) * (1 - rho) ** 2 * (1 + rho))

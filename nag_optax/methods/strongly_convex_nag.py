@@ -21,7 +21,7 @@ import optax
 from nag_optax.engine.accelerate import accelerate
 from nag_optax.engine.coefficients import Rule, from_coupling
 from nag_optax.engine.restart import Restart
-from nag_optax.validation import check_convexity
+from nag_optax.validation import check_boolean, check_convexity
 
 
 def strongly_convex_nag(
@@ -47,6 +47,7 @@ def strongly_convex_nag(
     >>> tx.update(jnp.array([1.0]), tx.init(jnp.array([0.0])))[0]  # the first step is a gradient step
     Array([-1.], dtype=float32)
     """
+    check_boolean("stationary", stationary)
     check_convexity(smoothness, strong_convexity, strong_convexity_may_be_zero=not stationary)
     q = strong_convexity / smoothness
 

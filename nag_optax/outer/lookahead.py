@@ -12,7 +12,7 @@ from jax import Array
 
 from nag_optax.outer.slow_weights import slow_weights
 from nag_optax.renamed import renamed_arguments
-from nag_optax.validation import check_number
+from nag_optax.validation import number_or_schedule
 
 
 @renamed_arguments(k="period", alpha="slow_step_size")
@@ -37,5 +37,5 @@ def lookahead(
     >>> tx.update(jnp.ones(()), tx.init(params), params)[0]
     Array(-0.5, dtype=float32)
     """
-    check_number("slow_step_size", slow_step_size, above=0, at_most=1)
+    slow_step_size = number_or_schedule("slow_step_size", slow_step_size, above=0, at_most=1)
     return slow_weights(inner, optax.sgd(slow_step_size), period)

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax import Array
 
@@ -26,7 +27,7 @@ from nag_optax.anchoring import take_over
 from nag_optax.finding import readings_of
 from nag_optax.outer.communication import check_axis, mean_over
 from nag_optax.readings import Question, Readings, joined, kept
-from nag_optax.validation import check_integer, check_transformation, leaf_name
+from nag_optax.validation import as_dtype, check_boolean, check_integer, check_transformation, leaf_name
 
 
 class SlowWeightsState(NamedTuple):
@@ -108,9 +109,9 @@ def slow_weights(
     check_transformation("inner", inner)
     check_transformation("outer", outer)
     check_integer("period", period, at_least=1, may_be_traced=True)
-    if not isinstance(reset_inner, bool):
-        raise TypeError(f"reset_inner must be True or False, got {reset_inner!r}.")
-    message = mean_over(axis_name, communication_dtype)
+    check_boolean("reset_inner", reset_inner)
+    _check_axis_name(axis_name)
+    message = mean_over(axis_name, as_dtype("communication_dtype", communication_dtype))
     inner = optax.with_extra_args_support(inner)
 
     def init(params: Any) -> SlowWeightsState:
@@ -150,6 +151,14 @@ def slow_weights(
         return jax.lax.cond(due, synchronise, carry_on)
 
     return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _check_axis_name(axis_name: Any) -> None:
+    """Raises if this cannot be an axis, or axes, of replicas."""
+    if not isinstance(axis_name, Hashable) or isinstance(axis_name, bool | float | np.generic | np.ndarray | jax.Array):
+        raise TypeError(f"axis_name must be a name, a tuple of names or None, got {axis_name!r}.")
+    if axis_name == ():
+        raise ValueError("axis_name must name at least one axis, got (); for a single replica it is None.")
 
 
 def _check_updates(outer: optax.GradientTransformation, state: Any, params: Any) -> None:

@@ -14,9 +14,10 @@ import optax
 from jax import Array
 
 from nag_optax.methods.nag import nag
-from nag_optax.momenta import Momentum
+from nag_optax.momenta import Momentum, as_sequence
 from nag_optax.outer.slow_weights import slow_weights
 from nag_optax.renamed import renamed_arguments
+from nag_optax.validation import number_or_schedule
 
 
 @renamed_arguments(learning_rate="outer_learning_rate", momentum="outer_momentum")
@@ -42,4 +43,6 @@ def snoo(
     >>> tx.update(jnp.ones(()), tx.init(params), params)[0]  # eta (mu b + s), with b = s
     Array(-1.5, dtype=float32)
     """
-    return slow_weights(inner, nag(outer_learning_rate, outer_momentum), period)
+    rate = number_or_schedule("outer_learning_rate", outer_learning_rate, at_least=0)
+    momentum = as_sequence(outer_momentum, "outer_momentum")
+    return slow_weights(inner, nag(rate, momentum), period)

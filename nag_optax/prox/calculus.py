@@ -6,8 +6,10 @@ from typing import Any
 import jax
 import optax
 
+from nag_optax.prox.foreign import operator
 from nag_optax.prox.operator import Prox, zero
 from nag_optax.scalars import Scalar
+from nag_optax.validation import check_entries, check_flags, check_number, check_takes, flags_of
 
 
 def scaled(prox: Prox, factor: Scalar) -> Prox:
@@ -18,7 +20,8 @@ def scaled(prox: Prox, factor: Scalar) -> Prox:
     >>> scaled(l1(1.0), 0.5)(jnp.array([2.0]), step_size=1.0)
     Array([1.5], dtype=float32)
     """
-    value = prox.value
+    value = operator(prox).value
+    check_number("factor", factor, above=0)
     return Prox(
         lambda params, step_size: prox(params, step_size * factor), value and (lambda params: factor * value(params))
     )
@@ -32,10 +35,16 @@ def translated(prox: Prox, center: Any) -> Prox:
     >>> translated(l1(1.0), jnp.array([5.0]))(jnp.array([2.0]), step_size=1.0)
     Array([3.], dtype=float32)
     """
-    value = prox.value
+    value = operator(prox).value
+    check_entries("center", center)
 
     def from_center(params):
-        return jax.tree.map(lambda x, c: (x - c).astype(x.dtype), params, center)
+        if jax.tree.structure(params) != jax.tree.structure(center):
+            raise ValueError(f"center must be a pytree like params, got {jax.tree.structure(center)}.")
+        try:
+            return jax.tree.map(lambda x, c: (x - c).astype(x.dtype), params, center)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"center must broadcast against params: {error}") from error
 
     def apply(params, step_size):
         moved = prox(from_center(params), step_size)
@@ -53,6 +62,8 @@ def conjugate(prox: Prox) -> Prox:
     Array([1. , 0.5], dtype=float32)
     """
 
+    operator(prox)
+
     def apply(params, step_size):
         inner = prox(jax.tree.map(lambda v: (v / step_size).astype(v.dtype), params), 1 / step_size)
         return jax.tree.map(lambda v, i: (v - step_size * i).astype(v.dtype), params, inner)
@@ -68,7 +79,7 @@ def sum_over_leaves(prox: Prox) -> Prox:
     >>> sum_over_leaves(simplex())({"a": jnp.array([2.0, 1.0]), "b": jnp.array([0.5])})
     {'a': Array([1., 0.], dtype=float32), 'b': Array([1.], dtype=float32)}
     """
-    value = prox.value
+    value = operator(prox).value
 
     def apply(params, step_size):
         return jax.tree.map(lambda x: prox(x, step_size), params)
@@ -89,10 +100,14 @@ def masked(prox: Prox, mask: Any | Callable[[Any], Any]) -> Prox:
     >>> masked(l1(1.0), {"w": True, "b": False})({"w": jnp.array([3.0]), "b": jnp.array([3.0])})
     {'b': Array([3.], dtype=float32), 'w': Array([2.], dtype=float32)}
     """
-    value = prox.value
+    value = operator(prox).value
+    if callable(mask):
+        check_takes("mask", mask, 1, "a pytree of booleans or a function of params")
+    else:
+        check_flags("mask", mask)
 
     def for_each(params, act):  # the mask may be a prefix of params
-        flags = mask(params) if callable(mask) else mask
+        flags = flags_of("mask", mask, params)
         return jax.tree.map(lambda keep, part: jax.tree.map(lambda x: act(keep, x), part), flags, params)
 
     def kept(params):

@@ -5,11 +5,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from nag_optax.prox.operator import Prox, for_each_leaf, zero
 from nag_optax.scalars import Scalar
 from nag_optax.trees import widened
+from nag_optax.validation import check_entries, check_number, check_takes, is_concrete
 
 
 def from_projection(projection: Callable[..., Any], *arguments: Any, **keywords: Any) -> Prox:
@@ -26,6 +28,8 @@ def from_projection(projection: Callable[..., Any], *arguments: Any, **keywords:
     >>> from_projection(optax.projections.projection_l1_ball, 2.0)(jnp.array([3.0, 0.5]))
     Array([2., 0.], dtype=float32)
     """
+
+    check_takes("projection", projection, 1 + len(arguments), "a function of params, onto a convex set")
 
     def apply(params, step_size):
         # One dtype for all leaves, and JAX's default: some projections ravel, and some make constants.
@@ -49,7 +53,10 @@ def non_negative() -> Prox:
 
 
 def box(lower: Any, upper: Any) -> Prox:
-    """Constraint lower <= x <= upper; bounds are scalars or pytrees like params.
+    """Constraint lower <= x <= upper; bounds are scalars or pytrees like params, and may be infinite.
+
+    Raises:
+      ValueError: for a concrete ``lower`` above ``upper``.
 
     >>> import jax.numpy as jnp
     >>> from nag_optax.prox import box
@@ -57,19 +64,42 @@ def box(lower: Any, upper: Any) -> Prox:
     Array([ 0.5, -1. ,  0.1], dtype=float32)
     """
 
+    check_entries("lower", lower, may_be_infinite=True)
+    check_entries("upper", upper, may_be_infinite=True)
+    _check_order(lower, upper)
+
     def projection(params):
-        bounds = (for_each_leaf(bound, params) for bound in (lower, upper))
-        return optax.projections.projection_box(params, *bounds)
+        bounds = (for_each_leaf(name, bound, params) for name, bound in (("lower", lower), ("upper", upper)))
+        try:
+            return optax.projections.projection_box(params, *bounds)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"lower and upper must broadcast against params: {error}") from error
 
     return from_projection(projection)
 
 
 def simplex(scale: Scalar = 1.0) -> Prox:
-    """Constraint x >= 0 and sum of all x_i = scale, over all leaves together.
+    """Constraint x >= 0 and sum of all x_i = scale, positive, over all leaves together.
 
     >>> import jax.numpy as jnp
     >>> from nag_optax.prox import simplex
     >>> simplex()(jnp.array([1.0, 0.5, -3.0]))
     Array([0.75, 0.25, 0.  ], dtype=float32)
     """
+    check_number("scale", scale, above=0)
     return from_projection(optax.projections.projection_simplex, scale)
+
+
+def _check_order(lower: Any, upper: Any) -> None:
+    """Raises ValueError if a concrete lower bound lies above its upper one."""
+    below, above = jax.tree.leaves(lower), jax.tree.leaves(upper)
+    if len(below) != len(above):  # one of them is for all leaves
+        below, above = ([leaf for leaf in below for _ in above], [leaf for _ in below for leaf in above])
+    for a, b in zip(below, above, strict=True):
+        if is_concrete(a) and is_concrete(b):
+            try:
+                crossed = np.any(np.asarray(a) > np.asarray(b))
+            except ValueError:  # shapes that only params can judge
+                continue
+            if crossed:
+                raise ValueError(f"lower must be at most upper in every entry, got {a!r} and {b!r}.")

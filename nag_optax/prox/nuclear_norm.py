@@ -42,7 +42,7 @@ def nuclear_norm(strength: Any = 1.0) -> Prox:
             matrix(x), jnp.asarray(step_size * s, jnp.finfo(x.dtype).dtype)
         ),
         lambda x, s: jnp.sum(s * jnp.linalg.svd(matrix(x), compute_uv=False)),
-        strength,
+        strength=strength,
     )
 
 

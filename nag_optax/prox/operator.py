@@ -10,6 +10,7 @@ from jax import Array
 from nag_optax.renamed import renamed_arguments
 from nag_optax.scalars import Scalar, hyperparameter_dtype
 from nag_optax.trees import widened
+from nag_optax.validation import check_entries
 
 
 class Prox(NamedTuple):
@@ -46,17 +47,33 @@ _NONE = Prox(
 )  # one object: ``prox == none()`` can be asked
 
 
-def per_leaf(prox: Callable[..., Array], value: Callable[..., Array], *strengths: Any) -> Prox:
+def per_leaf(prox: Callable[..., Array], value: Callable[..., Array], **strengths: Any) -> Prox:
     """The operator of a sum over leaves, of ``prox(leaf, step_size, *strengths)`` and ``value(leaf, *strengths)``.
 
-    Each of ``strengths`` is a scalar, or a pytree like params whose leaves broadcast against those of params.
+    Each of ``strengths`` is at least 0: a scalar, or a pytree like params whose leaves broadcast against those of
+    params.
     """
+    for name, strength in strengths.items():
+        check_entries(name, strength, at_least=0)
 
     def over_leaves(function, params):
-        return jax.tree.map(function, params, *(for_each_leaf(s, params) for s in strengths))
+        each = [for_each_leaf(name, s, params) for name, s in strengths.items()]
+        try:
+            return jax.tree.map(function, params, *each)
+        except (TypeError, ValueError) as error:
+            if not any(map(jnp.shape, jax.tree.leaves(each))):
+                raise
+            raise ValueError(f"{' and '.join(strengths)} must broadcast against params: {error}") from error
+
+    def like(x, moved):
+        if jnp.shape(moved) != x.shape:
+            raise ValueError(
+                f"{' and '.join(strengths)} must broadcast against params, got {moved.shape} for {x.shape}."
+            )
+        return jnp.asarray(moved).astype(x.dtype)
 
     def apply(params, step_size):
-        return over_leaves(lambda x, *s: jnp.asarray(prox(widened(x), step_size, *s)).astype(x.dtype), params)
+        return over_leaves(lambda x, *s: like(x, prox(widened(x), step_size, *s)), params)
 
     def total(params):
         return sum(jax.tree.leaves(over_leaves(lambda x, *s: value(widened(x), *s), params)), zero(params))
@@ -69,8 +86,10 @@ def zero(params: Any) -> Array:
     return jnp.zeros((), hyperparameter_dtype(params))
 
 
-def for_each_leaf(strength: Any, params: Any) -> Any:
+def for_each_leaf(name: str, strength: Any, params: Any) -> Any:
     """A strength that may be a scalar as a pytree like params."""
     if jax.tree.structure(params) == jax.tree.structure(strength):
         return strength
+    if not jax.tree_util.all_leaves([strength]):
+        raise ValueError(f"{name} must be a scalar or a pytree like params, got {jax.tree.structure(strength)}.")
     return jax.tree.map(lambda _: strength, params)

@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax import Array
 
@@ -15,6 +16,7 @@ from nag_optax.prox.constraints import from_projection
 from nag_optax.prox.operator import Prox, per_leaf
 from nag_optax.scalars import Scalar
 from nag_optax.trees import squared_norm
+from nag_optax.validation import check_integer, check_number
 
 
 def l1(strength: Any = 1.0) -> Prox:
@@ -25,7 +27,9 @@ def l1(strength: Any = 1.0) -> Prox:
     >>> l1(0.5)(jnp.array([2.0, -0.3, -1.0]), step_size=1.0)
     Array([ 1.5,  0. , -0.5], dtype=float32)
     """
-    return per_leaf(lambda x, step_size, s: _shrink(x, step_size * s), lambda x, s: jnp.sum(s * jnp.abs(x)), strength)
+    return per_leaf(
+        lambda x, step_size, s: _shrink(x, step_size * s), lambda x, s: jnp.sum(s * jnp.abs(x)), strength=strength
+    )
 
 
 def l2_squared(strength: Any = 1.0) -> Prox:
@@ -37,7 +41,9 @@ def l2_squared(strength: Any = 1.0) -> Prox:
     Array([ 1. , -0.5], dtype=float32)
     """
     return per_leaf(
-        lambda x, step_size, s: x / (1 + step_size * s), lambda x, s: jnp.sum(s * jnp.abs(x) ** 2) / 2, strength
+        lambda x, step_size, s: x / (1 + step_size * s),
+        lambda x, s: jnp.sum(s * jnp.abs(x) ** 2) / 2,
+        strength=strength,
     )
 
 
@@ -52,8 +58,8 @@ def elastic_net(l1_strength: Any = 1.0, l2_strength: Any = 1.0) -> Prox:
     return per_leaf(
         lambda x, step_size, a, b: _shrink(x, step_size * a) / (1 + step_size * b),
         lambda x, a, b: jnp.sum(a * jnp.abs(x) + b * jnp.abs(x) ** 2 / 2),
-        l1_strength,
-        l2_strength,
+        l1_strength=l1_strength,
+        l2_strength=l2_strength,
     )
 
 
@@ -65,11 +71,13 @@ def non_negative_l1(strength: Any = 1.0) -> Prox:
     >>> non_negative_l1(0.5)(jnp.array([2.0, -0.3, 0.4]), step_size=1.0)
     Array([1.5, 0. , 0. ], dtype=float32)
     """
-    return per_leaf(lambda x, step_size, s: jnp.maximum(x - step_size * s, 0), lambda x, s: jnp.sum(s * x), strength)
+    return per_leaf(
+        lambda x, step_size, s: jnp.maximum(x - step_size * s, 0), lambda x, s: jnp.sum(s * x), strength=strength
+    )
 
 
 def huber(strength: Any = 1.0, delta: Any = 1.0) -> Prox:
-    """g(x) = sum of strength h(x_i), h(x) = x^2 / 2 up to |x| = delta and delta |x| - delta^2 / 2 beyond.
+    """g(x) = sum of strength h(x_i), h(x) = x^2 / 2 up to |x| = delta, at least 0, and delta |x| - delta^2 / 2 beyond.
 
     >>> import jax.numpy as jnp
     >>> from nag_optax.prox import huber
@@ -85,7 +93,7 @@ def huber(strength: Any = 1.0, delta: Any = 1.0) -> Prox:
         inside = jnp.minimum(jnp.abs(x), d)
         return jnp.sum(s * inside * (jnp.abs(x) - inside / 2))
 
-    return per_leaf(prox, value, strength, delta)
+    return per_leaf(prox, value, strength=strength, delta=delta)
 
 
 def group_lasso(strength: Any = 1.0, axis: int | tuple[int, ...] = -1) -> Prox:
@@ -99,11 +107,19 @@ def group_lasso(strength: Any = 1.0, axis: int | tuple[int, ...] = -1) -> Prox:
            [0. , 0. ]], dtype=float32)
     """
 
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    for a in axes:
+        check_integer("axis", a, at_least=-np.iinfo(np.int32).max)
+
     def norm(x):
+        if x.ndim and not all(-x.ndim <= a < x.ndim for a in axes):
+            raise ValueError(f"axis must be one of each leaf, got {axis!r} for shape {x.shape}.")
         return _safe_norm(x, axis if x.ndim else None)
 
     return per_leaf(
-        lambda x, step_size, s: _shrink_by_norm(x, norm(x), step_size * s), lambda x, s: jnp.sum(s * norm(x)), strength
+        lambda x, step_size, s: _shrink_by_norm(x, norm(x), step_size * s),
+        lambda x, s: jnp.sum(s * norm(x)),
+        strength=strength,
     )
 
 
@@ -115,6 +131,8 @@ def l2_norm(strength: Scalar = 1.0) -> Prox:
     >>> l2_norm(1.0)({"a": jnp.array([3.0]), "b": jnp.array([4.0])}, step_size=2.5)
     {'a': Array([1.5], dtype=float32), 'b': Array([2.], dtype=float32)}
     """
+
+    check_number("strength", strength, at_least=0)
 
     def norm(params):
         return _safe_root(squared_norm(params))
@@ -135,10 +153,13 @@ def linf_norm(strength: Scalar = 1.0) -> Prox:
     Array([2., 1., 2.], dtype=float32)
     """
 
+    check_number("strength", strength, at_least=0)
+
     def apply(params, step_size):
         radius = jnp.asarray(step_size * strength, jnp.result_type(float))
-        ball = from_projection(optax.projections.projection_l1_ball, radius)
-        return jax.tree.map(lambda x, b: (x - b).astype(x.dtype), params, ball(params))
+        ball = from_projection(optax.projections.projection_l1_ball, jnp.where(radius > 0, radius, 1))
+        cut = radius > 0  # a ball of radius 0 has no projection that is a number
+        return jax.tree.map(lambda x, b: jnp.where(cut, x - b, x).astype(x.dtype), params, ball(params))
 
     def value(params):
         return strength * jnp.max(jnp.stack([jnp.max(jnp.abs(x), initial=0) for x in jax.tree.leaves(params)]))

@@ -39,7 +39,7 @@ def total_variation_1d(strength: Any = 1.0) -> Prox:
             denoise = jax.vmap(denoise)
         return denoise(x, threshold)
 
-    return per_leaf(prox, lambda x, s: jnp.sum(s * jnp.sum(jnp.abs(jnp.diff(signal(x))), -1)), strength)
+    return per_leaf(prox, lambda x, s: jnp.sum(s * jnp.sum(jnp.abs(jnp.diff(signal(x))), -1)), strength=strength)
 
 
 class _Scan(NamedTuple):

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import optax
 from jax import Array
 
@@ -23,9 +22,17 @@ from nag_optax.solve.by_transformation import by_transformation
 from nag_optax.solve.implicit import by_gmres, differentiable, without_derivative
 from nag_optax.solve.loop import Loop
 from nag_optax.solve.method import Method, Problem
-from nag_optax.solve.problem import make_problem
+from nag_optax.solve.problem import as_params, make_problem
 from nag_optax.solve.result import Solution
-from nag_optax.validation import check_choice, check_integer, check_number, is_transformation
+from nag_optax.validation import (
+    check_boolean,
+    check_choice,
+    check_integer,
+    check_number,
+    check_takes,
+    is_transformation,
+    number_or_schedule,
+)
 
 
 def minimize(
@@ -65,7 +72,7 @@ def minimize(
       history: whether to keep value and error of every step, in ``Solution.state.history``.
 
     Raises:
-      TypeError: for params, a prox or a ``fun`` of the wrong kind.
+      TypeError: for params, a prox or a ``fun`` of the wrong kind, such as a projection in the place of a prox.
       ValueError: for a number out of range, an unknown method, or a method that cannot do what is asked.
 
     >>> import jax.numpy as jnp
@@ -80,10 +87,17 @@ def minimize(
     """
     check_number("tol", tol, above=0)
     check_integer("max_steps", max_steps, at_least=1)
+    for name, flag in (("has_aux", has_aux), ("implicit_diff", implicit_diff), ("history", history)):
+        check_boolean(name, flag)
+    if not isinstance(args, tuple | list):
+        raise TypeError(f"args must be a tuple of what fun takes beside params, got {type(args).__name__}.")
+    check_takes("linear_solve", linear_solve, 2, "a function (linear_function, right_side)")
+    if callback is not None:
+        check_takes("callback", callback, 3, "a function of (step, value, error)")
     prox = none() if prox is None else prox
     chosen = _method(method, prox, step_size)
     warm = init_params.state if isinstance(init_params, Solution) else None
-    params = jax.tree.map(jnp.asarray, init_params.params if isinstance(init_params, Solution) else init_params)
+    params = as_params(init_params.params if isinstance(init_params, Solution) else init_params)
     problem, value_and_aux = make_problem(fun, args, has_aux, prox, params, unrolled=not implicit_diff)
     loop = Loop(chosen, tol, max_steps, callback, history)
 
@@ -109,6 +123,7 @@ def _method(method: Any, prox: Any, step_size: Any) -> Method:
     check_choice("method", method, ("full_backtracking", "fista", "adanag", "ac_fgm"))
     match method:
         case "fista":
+            step_size = number_or_schedule("step_size", step_size, above=0)
             return by_transformation(
                 fista(step_size, prox),
                 lambda problem, at, gradient, state: (state.base.params, scalar_at(step_size, state.step - 1)),

@@ -8,9 +8,10 @@ import jax.numpy as jnp
 from jax import Array
 
 from nag_optax.prox import none
+from nag_optax.prox.foreign import check_prox, check_steps
 from nag_optax.scalars import hyperparameter_dtype
 from nag_optax.solve.method import Problem
-from nag_optax.validation import leaf_name
+from nag_optax.validation import check_takes, leaf_name
 
 
 def make_problem(
@@ -49,6 +50,18 @@ def make_problem(
     return problem, value_and_aux
 
 
+def as_params(init_params: Any) -> Any:
+    """A pytree of arrays.
+
+    Raises:
+      TypeError: if a leaf is none.
+    """
+    try:
+        return jax.tree.map(jnp.asarray, init_params)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise TypeError(f"init_params must be real floating arrays: {error}") from error
+
+
 def _check_params(params: Any) -> None:
     for path, leaf in jax.tree_util.tree_leaves_with_path(params):
         if not jnp.issubdtype(leaf.dtype, jnp.floating):
@@ -60,6 +73,7 @@ def _check_params(params: Any) -> None:
 def _check_function(fun: Any, args: tuple[Any, ...], has_aux: bool, params: Any) -> None:
     if not callable(fun):
         raise TypeError(f"fun must be a function of params, got {type(fun).__name__}.")
+    check_takes("fun", fun, 1 + len(args), "a function of params, and of args where they are given")
     result: Any = jax.eval_shape(lambda p: fun(p, *args), params)
     if has_aux and not (isinstance(result, tuple) and len(result) == 2):
         raise TypeError("fun must return (value, aux) with has_aux=True.")
@@ -71,11 +85,11 @@ def _check_function(fun: Any, args: tuple[Any, ...], has_aux: bool, params: Any)
 
 
 def _check_prox(prox: Any, params: Any) -> None:
-    if not callable(prox):
-        raise TypeError(f"prox must be a function (params, step_size) -> params, got {type(prox).__name__}.")
+    check_prox("prox", prox)
     before, after = (
         jax.tree.map(lambda x: (x.shape, x.dtype), tree)
         for tree in (jax.eval_shape(lambda p: p, params), jax.eval_shape(lambda p: prox(p, 1.0), params))
     )
     if before != after:
         raise TypeError(f"prox must keep structure, shapes and dtypes of params: {before} became {after}.")
+    check_steps("prox", prox, params)

@@ -169,7 +169,7 @@ def test_a_wrapper_that_moves_params_by_itself_is_refused(wrapper):
 
 def test_later_links_is_checked():
     state, params = train(no.nag(0.1))
-    with pytest.raises(ValueError, match="later_links must be one of None, 'harmless', got 'yes'"):
+    with pytest.raises(ValueError, match="later_links must be one of 'harmless', got 'yes'"):
         eval_params(state, params, later_links="yes")
 
 

@@ -67,7 +67,7 @@ def test_a_method_has_one_state_whatever_its_decay(name):
     make, _ = METHODS[name]
     plain = jax.tree.structure(make(0.1).init(PARAMS))
     for decay in (0.0, 0.1, RATE, jnp.asarray(0.1)):
-        for mask in (None, MASK) if decay is not None else (None,):
+        for mask in (None, MASK) if decay != 0.0 else (None,):
             assert jax.tree.structure(make(0.1, weight_decay=decay, mask=mask).init(PARAMS)) == plain
     injected = optax.inject_hyperparams(make)(0.1)
     assert jax.tree.structure(injected.init(PARAMS).inner_state) == plain
