@@ -66,7 +66,7 @@ def schedule_free(
     def values(age, carry):
         momentum, total, largest = carry
         largest = jnp.maximum(largest, scalar_at(learning_rate, age))
-        weight = as_float(age + 1) ** weight_power * largest**learning_rate_power
+        weight = (as_float(age) + 1) ** weight_power * largest**learning_rate_power
         total_next = total + weight
         momentum_next = jnp.where(total_next > 0, total / jnp.where(total_next > 0, total_next, 1), 1)
         return momentum, momentum_next, (momentum_next, total_next, largest)

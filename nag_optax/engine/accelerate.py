@@ -21,8 +21,7 @@ from nag_optax.engine.plain_step import judged
 from nag_optax.engine.restart import Restart, as_test
 from nag_optax.engine.storage.buffer import load, make_buffer
 from nag_optax.readings import Question, Readings, ahead
-from nag_optax.scalars import Scalar, counter, hyperparameter_dtype, increment
-from nag_optax.validation import leaf_name
+from nag_optax.scalars import Scalar, counter, hyperparameter_dtype, increment, mixing
 
 
 class AccelerateState(NamedTuple):
@@ -95,12 +94,11 @@ def accelerate(
     test = as_test(restart)
     buffer = make_buffer(accumulator_dtype)
 
+    @mixing
     def init(params: Any) -> AccelerateState:
-        _check_inexact(params)
         dtype = hyperparameter_dtype(params)
         carry = _as_scalars(rule.init(), dtype)
-        zero = counter(jnp.zeros((), jnp.int32), dtype)
-        coefficients, _ = jax.eval_shape(rule.numbers, zero, zero, carry)
+        coefficients = _first(rule, dtype)
         _check_scalars(coefficients)
         momentum, scales = buffer.init(params)
         return AccelerateState(
@@ -114,9 +112,12 @@ def accelerate(
             reference=jnp.asarray(test.reference if test else 0, dtype),
         )
 
+    @mixing
     def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, AccelerateState]:
-        gradients, stored = updates, state.momentum
-        state = state._replace(momentum=load(stored, state.scales))
+        gradients, whole = updates, (state.momentum, state.scales)
+        params = trees.beside(gradients, params)
+        stored, scales = (trees.beside(gradients, part) for part in whole)
+        state = state._replace(momentum=load(stored, scales))
         dtype = state.readout.dtype
         coefficients, carry = rule.numbers(counter(state.step, dtype), counter(state.age, dtype), state.carry)
         coefficients, carry = _as_scalars(coefficients, dtype, keep_units=True), _as_scalars(carry, dtype)
@@ -140,8 +141,8 @@ def accelerate(
             step=increment(state.step),
             age=age,
             carry=carry,
-            momentum=stored,
-            scales=scales,
+            momentum=trees.filled(stored, whole[0]),
+            scales=trees.filled(scales, whole[1]),
             readout=jnp.asarray(readout, dtype),
             outputs={name: jnp.asarray(output, dtype) for name, output in outputs.items()},
             reference=jnp.asarray(reference, dtype),
@@ -170,17 +171,29 @@ def _as_scalars(tree: Any, dtype: Any, keep_units: bool = False) -> Any:
     return jax.tree.map(convert, tree)
 
 
-def _check_inexact(params: Any) -> None:
-    for path, param in jax.tree_util.tree_leaves_with_path(params):
-        if not jnp.issubdtype(jnp.result_type(param), jnp.inexact):
-            raise TypeError(
-                f"params must be floating or complex, got {jnp.result_type(param)} at {leaf_name(path)}: "
-                "mask it with optax.masked."
-            )
+_ASKS_FOR_VALUES = (
+    jax.errors.ConcretizationTypeError,
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerIntegerConversionError,
+)
+
+
+def _first(rule: Rule, dtype: Any) -> Coefficients:
+    """The shapes of the first coefficients, or their values where a schedule in Python has to see its count."""
+
+    def numbers():
+        zero = counter(jnp.zeros((), jnp.int32), dtype)
+        return rule.numbers(zero, zero, _as_scalars(rule.init(), dtype))[0]
+
+    try:
+        return jax.eval_shape(numbers)
+    except _ASKS_FOR_VALUES:
+        with jax.ensure_compile_time_eval():
+            return numbers()
 
 
 def _check_scalars(coefficients: Coefficients) -> None:
     for name, coefficient in coefficients._asdict().items():
         for leaf in jax.tree.leaves(coefficient):
-            if leaf.shape:
-                raise ValueError(f"{name} of a rule must be a scalar, got shape {leaf.shape}: a schedule's value?")
+            if jnp.shape(leaf):
+                raise ValueError(f"{name} of a rule must be a scalar, got shape {jnp.shape(leaf)}: a schedule's value?")

@@ -7,6 +7,11 @@ With eta_k the learning rate and lambda_k the weight decay, behind a finished up
 
 The first is Loshchilov & Hutter's, https://arxiv.org/abs/1711.05101; the second is the implicit step of the same
 decay, stable for any strength, and Adan's, https://arxiv.org/abs/2208.06677.
+
+The sum is taken in float32 or better. An update of 16 bits cannot hold it: the decay is often below half a unit of the
+update, and rounded to the nearest it would be lost in every step, with nothing left for a link such as
+`nag_optax.compensated` to keep. So it is rounded up or down, by thresholds that are evenly spread over the steps: what
+the decay adds up to arrives, to a few units of the update.
 """
 
 from collections.abc import Callable
@@ -17,7 +22,10 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from nag_optax.scalars import Scalar, counter, hyperparameter_dtype, increment, scalar_at
+from nag_optax.engine.storage.rounding import mixed, stochastically_rounded
+from nag_optax.links.landing import is_low
+from nag_optax.scalars import Scalar, counter, hyperparameter_dtype, increment, mixing, scalar_at
+from nag_optax.trees import beside, widened
 from nag_optax.validation import check_number, check_transformation
 
 Decaying = optax.GradientTransformation | Callable[[Any], optax.GradientTransformation]
@@ -94,9 +102,11 @@ def _decayed(
     def init(params: Any) -> tuple[Any, Any]:
         return whole.init(params), link.init(params)
 
+    @mixing
     def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, tuple[Any, Any]]:
         if params is None:
             raise ValueError("weight_decay needs params: call update(gradients, state, params).")
+        params = beside(updates, params)
         of_method, of_link = state
         (step,) = jax.tree.leaves(of_link)  # of a WeightDecayState, masked or not
         count = counter(step, hyperparameter_dtype(params))
@@ -115,7 +125,18 @@ def _link(decay: Callable[[Array, Array, Scalar], Array]) -> optax.GradientTrans
         return WeightDecayState(step=jnp.zeros((), jnp.int32))
 
     def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> Any:
-        updates = jax.tree.map(lambda u, p: decay(u, p, extra["shrink"]).astype(u.dtype), updates, params)
-        return updates, WeightDecayState(step=increment(state.step))
+        leaves, structure = jax.tree.flatten(updates)
+        sums = [
+            decay(widened(u), p, extra["shrink"]) for u, p in zip(leaves, structure.flatten_up_to(params), strict=True)
+        ]
+        kept = [_kept(x, u, i, state.step) for i, (x, u) in enumerate(zip(sums, leaves, strict=True))]
+        return structure.unflatten(kept), WeightDecayState(step=increment(state.step))
 
     return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _kept(x: Array, update: Array, leaf: int, step: Array) -> Array:
+    """The sum in the dtype of the update, with nothing lost in the mean where that has 16 bits."""
+    if not is_low(update):
+        return x.astype(update.dtype)
+    return stochastically_rounded(x, update.dtype, mixed(jnp.uint32(leaf)), step)

@@ -14,8 +14,11 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+GOLDEN = 0x9E3779B9
+"""The golden ratio's part below 1, in units of 2^-32: its multiples, modulo 1, are the most evenly spread."""
 
-def stochastically_rounded(x: Array, dtype: Any, seed: Array) -> Array:
+
+def stochastically_rounded(x: Array, dtype: Any, seed: Array, turn: Array | int = 0) -> Array:
     """The array in a dtype of lower precision, [x.shape], equal to x in the mean over seeds.
 
     What the dtype represents stays as it is, and so do NaN, infinities, and what rounds to them.
@@ -24,8 +27,10 @@ def stochastically_rounded(x: Array, dtype: Any, seed: Array) -> Array:
       x: real floating array, of float32 or better.
       dtype: an integer or a floating dtype of at most 16 bits.
       seed: a uint32 scalar; others give other bits.
+      turn: a count. With one seed and turns 0, 1, ... the thresholds of an entry are not independent but evenly spread:
+        the errors of n roundings add up to a few units, where those of n seeds add up to sqrt(n).
     """
-    bits = mixed(_indices(x.shape) ^ seed) >> 16
+    bits = (mixed(_indices(x.shape) ^ seed) + jnp.asarray(turn).astype(jnp.uint32) * jnp.uint32(GOLDEN)) >> 16
     threshold = (bits.astype(x.dtype) + 0.5) * 2.0**-16  # inside of (0, 1)
     if jnp.issubdtype(dtype, jnp.integer):
         return jnp.floor(x + threshold).astype(dtype)
