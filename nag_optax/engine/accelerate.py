@@ -70,8 +70,9 @@ def accelerate(
 
     Returns:
       A transformation whose updates have the dtype of params (of the gradients where no params are given). Scalars are
-      computed in float32, in float64 if a parameter is float64 or complex128. NaN and infinite gradients pass through:
-      wrap it in ``optax.apply_if_finite`` to skip them.
+      computed in float32, in float64 if a parameter is float64 or complex128. A leaf whose gradient is None is
+      skipped: its update is None, its buffer waits as it is, and params may hold anything there. NaN and infinite
+      gradients pass through: wrap it in ``optax.apply_if_finite`` to skip them.
 
     Raises:
       TypeError: if ``rule`` is no `Rule`, ``accumulator_dtype`` is neither floating nor int8, or (in ``init``) a

@@ -42,8 +42,10 @@ def test_it_is_that_of_float32_but_for_the_noise(dtype, compiled):
 
         return (jax.jit(all_of_them) if compiled else all_of_them)(START)
 
-    for got, right in zip(derivatives(dtype), derivatives(jnp.float32), strict=True):
-        assert error(got, right) < (0.1 if dtype == "int8" else 0.3)
+    (tangent, *gradients), (right_tangent, *right) = derivatives(dtype), derivatives(jnp.float32)
+    np.testing.assert_allclose(tangent, right_tangent, rtol=1e-5, atol=1e-6)
+    for got, expected in zip(gradients, right, strict=True):  # of a square, so that the noise of its root is in them
+        assert error(got, expected) < (0.1 if dtype == "int8" else 0.5)
 
 
 def test_bytes_that_were_carried_elsewhere_are_refused():

@@ -64,8 +64,10 @@ def test_a_module_may_hold_functions(name):
 
 def test_a_restart_does_not_see_it():
     tx = nag(0.1, momenta.nesterov(), restart="gradient", accumulator_dtype=jnp.int8)
-    _, state = tx.update(WHOLE, tx.init(WHOLE), WHOLE)
-    back = jax.tree.map(lambda x: -5 * x, LEAF)
+    state = tx.init(WHOLE)
+    for _ in range(4):
+        _, state = tx.update(WHOLE, state, WHOLE)
+    back = jax.tree.map(lambda x: -0.1 * x, LEAF)
     _, after = jax.jit(tx.update)({"frozen": None, "head": back}, state, WHOLE)
     assert after.age == 0 and not after.momentum["head"]["b"].any()
     chex.assert_trees_all_equal(after.momentum["frozen"], state.momentum["frozen"])

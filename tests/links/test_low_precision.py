@@ -171,3 +171,13 @@ def test_a_decay_below_the_unit_of_the_update_arrives(name, dtype):
     low, got = (shrunk(dtype, make, compensated) for make in (still, DECAYING[name]))
     np.testing.assert_allclose((low - got).mean(), plain - right, rtol=0.1)
     np.testing.assert_allclose(low - got, plain - right, rtol=0.25)
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_derivatives_pass_through_the_rounding(link):
+    tx, params = optax.chain(nag(0.1, weight_decay=0.1), LINKS[link]()), jnp.ones(4, jnp.bfloat16)
+
+    def moved(start):
+        return (start + tx.update(start, tx.init(start), start)[0]).astype(jnp.float32).sum()
+
+    np.testing.assert_allclose(jax.grad(moved)(params).astype(float), 1 - 0.19 - 0.01, rtol=0.02)

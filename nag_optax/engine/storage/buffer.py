@@ -98,7 +98,7 @@ def _quantized(dtype: Any) -> Buffer:
         scale = blocks.largest(m) / levels
         scale = jnp.where(scale < jnp.finfo(scale.dtype).tiny, 0, scale)
         units = jnp.where(scale > 0, 1 / jnp.where(scale > 0, scale, 1), 0)  # 1 / 0 nowhere: debuggers would see it
-        in_units = jax.lax.stop_gradient(m) * blocks.spread(units, m.shape)
+        in_units = jax.lax.stop_gradient(m * blocks.spread(units, m.shape))
         stored = stochastically_rounded(jnp.clip(in_units, -levels, levels), dtype, seed)
         remember(stored, scale, m)
         return stored, scale
