@@ -17,7 +17,7 @@ import optax
 from jax import Array
 
 from nag_optax.renamed import renamed_arguments
-from nag_optax.scalars import Scalar, as_float, scalar_at
+from nag_optax.scalars import Scalar, as_float, pair_at
 from nag_optax.validation import check_integer, check_number, is_concrete, number, number_or_schedule
 
 
@@ -50,7 +50,7 @@ def as_sequence(momentum: Momentum, name: str = "momentum") -> MomentumSequence:
     checked = number_or_schedule(name, momentum, at_least=0, below=1)
 
     def values(age, carry):
-        return scalar_at(checked, age), scalar_at(checked, age + 1), carry
+        return *pair_at(checked, age), carry
 
     return MomentumSequence(tuple, values)
 

@@ -4,6 +4,8 @@ Scalars live in float32, in float64 where a parameter is float64 or complex128, 
 momentum of 0.999 is 1. Counters follow, because JAX divides int32 in float32 and int64 in float64.
 """
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import jax
@@ -11,14 +13,59 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
+from nag_optax.validation import leaf_name
+
 Scalar = Array | float
 """A hyperparameter's value, or one of the five numbers: a scalar array or a Python number."""
 
 
 def hyperparameter_dtype(params: Any) -> jnp.dtype:
-    """The dtype of the scalars that go with these parameters."""
-    wide = any(jnp.finfo(jnp.result_type(p)).bits == 64 for p in jax.tree.leaves(params))
-    return jnp.dtype(jnp.float64 if wide else jnp.float32)
+    """The dtype of the scalars that go with these parameters.
+
+    Raises:
+      TypeError: for a parameter that is not floating of 16 bits or more, nor complex.
+    """
+    try:
+        bits = {jnp.finfo(jnp.result_type(p)).bits for p in jax.tree.leaves(params)}
+    except (TypeError, ValueError):
+        bits = {0}
+    if min(bits, default=32) < 16:
+        _refuse(params)
+    return jnp.dtype(jnp.float64 if 64 in bits else jnp.float32)
+
+
+def _refuse(params: Any) -> None:
+    """Raises TypeError for the first leaf that cannot be trained."""
+    for path, p in jax.tree_util.tree_leaves_with_path(params):
+        where = leaf_name(path)
+        try:
+            dtype = jnp.result_type(p)
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"params must be arrays, got {type(p).__name__} at {where}: leave it out, as "
+                "equinox.filter(model, equinox.is_inexact_array) does."
+            ) from None
+        if not jnp.issubdtype(dtype, jnp.inexact):
+            raise TypeError(f"params must be floating or complex, got {dtype} at {where}: mask it with optax.masked.")
+        if jnp.finfo(dtype).bits < 16:
+            raise TypeError(
+                f"params must have at least 16 bits, got {dtype} at {where}: train them in bfloat16, and cast for the "
+                "forward pass."
+            )
+
+
+def mixing(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function under JAX's standard promotion, also where the user has set ``jax_numpy_dtype_promotion="strict"``.
+
+    Strict promotion finds products of dtypes that nobody meant to mix; wide scalars times narrow arrays are meant.
+    """
+
+    @wraps(function)
+    def under_standard_promotion(*args, **kwargs):
+        with jax.numpy_dtype_promotion("standard"):
+            return function(*args, **kwargs)
+
+    return under_standard_promotion
 
 
 def counter(count: Array, dtype: Any) -> Array:
@@ -40,6 +87,14 @@ def scalar_at(value: optax.ScalarOrSchedule, count: Array) -> Scalar:
     """A hyperparameter at an update: a Python number as it is, all else in JAX's default float dtype."""
     scalar = value(count) if callable(value) else value
     return scalar if isinstance(scalar, int | float) else jnp.asarray(scalar, jnp.result_type(float))
+
+
+def pair_at(value: optax.ScalarOrSchedule, count: Array) -> tuple[Scalar, Scalar]:
+    """A hyperparameter at an update and at the next one; the last one that a counter can count is its own next."""
+    if callable(value):
+        return scalar_at(value, count), scalar_at(value, increment(count))
+    scalar = scalar_at(value, count)
+    return scalar, scalar
 
 
 def unwrapped(scalar: Any) -> Array:

@@ -1,6 +1,9 @@
 """Arithmetic on pytrees: sums over all leaves in float32 or better, moves that keep each leaf's dtype.
 
 Sums are elementwise products that are added up, because ``vdot`` and ``ravel`` refuse some shardings.
+
+A gradient may be None where a leaf is not trained, for a while or ever, and a model may have something else than an
+array there. `beside` takes the part of a tree that has gradients; `filled` puts the result back.
 """
 
 from collections.abc import Callable
@@ -11,6 +14,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from nag_optax.scalars import Scalar
+from nag_optax.validation import leaf_name
 
 
 def widened(x: Array, dtype: Any = jnp.float32) -> Array:
@@ -50,6 +54,36 @@ def plus(x: Any, scale: Scalar, y: Any) -> Any:
 def minus(x: Any, y: Any) -> Any:
     """``x - y``, in float32 or better."""
     return jax.tree.map(lambda a, b: widened(a) - widened(b), x, y)
+
+
+def beside(gradients: Any, tree: Any) -> Any:
+    """The leaves of a tree that have a gradient, and None in the place of others; ``()`` and None as they are.
+
+    Raises:
+      ValueError: where a gradient has nothing beside it.
+    """
+    if tree is None or (isinstance(tree, tuple) and tree == ()):
+        return tree
+    if jax.tree.structure(tree) == jax.tree.structure(gradients):
+        return tree
+
+    def kept(path, g, x):
+        if g is not None and x is None:
+            raise ValueError(f"gradients must be None at {leaf_name(path)}, where init saw no parameter.")
+        return None if g is None else x
+
+    return jax.tree_util.tree_map_with_path(kept, gradients, tree, is_leaf=_is_none)
+
+
+def filled(part: Any, whole: Any) -> Any:
+    """The whole tree, with the leaves of a part of it that are not None."""
+    if jax.tree.structure(part) == jax.tree.structure(whole):
+        return part
+    return jax.tree.map(lambda new, old: old if new is None else new, part, whole, is_leaf=_is_none)
+
+
+def _is_none(x: Any) -> bool:
+    return x is None
 
 
 def zeros(x: Array, dtype: Any) -> Array:

@@ -109,7 +109,8 @@ def look_ahead(function: Callable[..., Any], *arguments: Any) -> Any:
     try:
         return jax.eval_shape(function, *arguments)
     except jax.errors.JAXTypeError:
-        return function(*arguments)
+        with jax.ensure_compile_time_eval():
+            return function(*arguments)
 
 
 def check_integer(name: str, value: Any, *, at_least: int, may_be_traced: bool = False) -> None:

@@ -68,7 +68,7 @@ def schedule_free(
         momentum, total, largest = carry
         rate = jnp.asarray(scalar_at(learning_rate, age))
         largest = jnp.maximum(largest, jnp.where(rate >= 0, rate, jnp.nan))  # or the average would stand still, unseen
-        weight = as_float(age + 1) ** weight_power * largest**learning_rate_power
+        weight = (as_float(age) + 1) ** weight_power * largest**learning_rate_power
         total_next = total + weight
         momentum_next = jnp.where(total_next == 0, 1, total / jnp.where(total_next == 0, 1, total_next))
         return momentum, momentum_next, (momentum_next, total_next, largest)

@@ -21,8 +21,8 @@ from nag_optax.engine.plain_step import judged
 from nag_optax.engine.restart import Restart, as_test
 from nag_optax.engine.storage.buffer import kept_as, load, make_buffer
 from nag_optax.readings import Question, Readings, ahead
-from nag_optax.scalars import Scalar, counter, hyperparameter_dtype, increment
-from nag_optax.validation import as_dtype, leaf_name, look_ahead
+from nag_optax.scalars import Scalar, counter, hyperparameter_dtype, increment, mixing
+from nag_optax.validation import as_dtype, look_ahead
 
 
 class AccelerateState(NamedTuple):
@@ -90,8 +90,9 @@ def accelerate(
 
     Returns:
       A transformation whose updates have the dtype of params (of the gradients where no params are given). Scalars are
-      computed in float32, in float64 if a parameter is float64 or complex128. NaN and infinite gradients pass through:
-      wrap it in ``optax.apply_if_finite`` to skip them.
+      computed in float32, in float64 if a parameter is float64 or complex128. A leaf whose gradient is None is
+      skipped: its update is None, its buffer waits as it is, and params may hold anything there. NaN and infinite
+      gradients pass through: wrap it in ``optax.apply_if_finite`` to skip them.
 
     Raises:
       TypeError: if ``rule`` is no `Rule`, ``accumulator_dtype`` is neither floating nor int8, or (in ``init``) a
@@ -114,12 +115,11 @@ def accelerate(
     test = as_test(restart)
     buffer = make_buffer(as_dtype("accumulator_dtype", accumulator_dtype))
 
+    @mixing
     def init(params: Any) -> AccelerateState:
-        _check_inexact(params)
         dtype = hyperparameter_dtype(params)
         carry = _as_scalars(rule.init(), dtype)
-        zero = counter(jnp.zeros((), jnp.int32), dtype)
-        coefficients, _ = look_ahead(rule.numbers, zero, zero, carry)
+        coefficients = _first(rule, dtype)
         _check_scalars(coefficients)
         momentum, scales = buffer.init(params)
         return AccelerateState(
@@ -133,9 +133,12 @@ def accelerate(
             reference=jnp.asarray(test.reference if test else 0, dtype),
         )
 
+    @mixing
     def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, AccelerateState]:
-        gradients, stored = updates, state.momentum
-        state = state._replace(momentum=load(stored, state.scales))
+        gradients, whole = updates, (state.momentum, state.scales)
+        params = trees.beside(gradients, params)
+        stored, scales = (trees.beside(gradients, part) for part in whole)
+        state = state._replace(momentum=load(stored, scales))
         dtype = state.readout.dtype
         coefficients, carry = rule.numbers(counter(state.step, dtype), counter(state.age, dtype), state.carry)
         coefficients, carry = _as_scalars(coefficients, dtype, keep_units=True), _as_scalars(carry, dtype)
@@ -159,8 +162,8 @@ def accelerate(
             step=increment(state.step),
             age=age,
             carry=carry,
-            momentum=stored,
-            scales=scales,
+            momentum=trees.filled(stored, whole[0]),
+            scales=trees.filled(scales, whole[1]),
             readout=jnp.asarray(readout, dtype),
             outputs={name: jnp.asarray(output, dtype) for name, output in outputs.items()},
             reference=jnp.asarray(reference, dtype),
@@ -189,13 +192,14 @@ def _as_scalars(tree: Any, dtype: Any, keep_units: bool = False) -> Any:
     return jax.tree.map(convert, tree)
 
 
-def _check_inexact(params: Any) -> None:
-    for path, param in jax.tree_util.tree_leaves_with_path(params):
-        if not jnp.issubdtype(jnp.result_type(param), jnp.inexact):
-            raise TypeError(
-                f"params must be floating or complex, got {jnp.result_type(param)} at {leaf_name(path)}: "
-                "mask it with optax.masked."
-            )
+def _first(rule: Rule, dtype: Any) -> Coefficients:
+    """The shapes of the first coefficients, or their values where a schedule in Python has to see its count."""
+
+    def numbers():
+        zero = counter(jnp.zeros((), jnp.int32), dtype)
+        return rule.numbers(zero, zero, _as_scalars(rule.init(), dtype))[0]
+
+    return look_ahead(numbers)
 
 
 def _check_scalars(coefficients: Coefficients) -> None:

@@ -140,7 +140,7 @@ def speed(first: int = 10) -> RestartTest:
 
     def judge(evidence: Evidence) -> Verdict:
         squared_speed = evidence.squared_speed()
-        return Verdict((squared_speed < evidence.reference) & (evidence.age + 1 >= first), squared_speed)
+        return Verdict((squared_speed < evidence.reference) & (evidence.age >= first - 1), squared_speed)
 
     return RestartTest(judge, late=True)
 
@@ -165,7 +165,7 @@ def every(period: int | Array) -> RestartTest:
     1
     """
     check_integer("period", period, at_least=1, may_be_traced=True)
-    return RestartTest(lambda evidence: Verdict(evidence.age + 1 >= period, evidence.reference))
+    return RestartTest(lambda evidence: Verdict(evidence.age >= period - 1, evidence.reference))
 
 
 NAMED = {"gradient": gradient, "value": value, "speed": speed}

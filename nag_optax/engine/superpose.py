@@ -12,7 +12,8 @@ import optax
 
 from nag_optax.engine.accelerate import AccelerateState
 from nag_optax.readings import Question, Readings, joined
-from nag_optax.trees import widened
+from nag_optax.scalars import mixing
+from nag_optax.trees import beside, widened
 from nag_optax.validation import check_transformation
 
 
@@ -57,10 +58,11 @@ def superpose(*methods: optax.GradientTransformationExtraArgs) -> optax.Gradient
     def init(params: Any) -> SuperpositionState:
         return SuperpositionState(tuple(cast(AccelerateState, method.init(params)) for method in methods))
 
+    @mixing
     def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, SuperpositionState]:
         gradients = jax.tree.map(widened, updates)
         moves, parts = zip(*(m.update(gradients, s) for m, s in zip(methods, state.parts, strict=True)), strict=True)
-        like = updates if params is None else params
+        like = updates if params is None else beside(updates, params)
         updates = jax.tree.map(lambda p, *u: jnp.asarray(sum(u)).astype(jnp.result_type(p)), like, *moves)
         return updates, SuperpositionState(parts)
 

@@ -10,8 +10,11 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from nag_optax.links.landing import check_params, is_low, landing
+from nag_optax.links.landing import as_low, is_low, landed, landing, params_of
 from nag_optax.readings import Readings
+from nag_optax.scalars import hyperparameter_dtype, mixing
+from nag_optax.trees import beside, filled
+from nag_optax.validation import leaf_name
 
 
 class CompensatedState(NamedTuple):
@@ -36,10 +39,11 @@ def compensated() -> optax.GradientTransformation:
     """Updates, for the end of a chain, that ``optax.apply_updates`` turns into params whose rounding errors are kept.
 
     Returns:
-      A transformation whose updates are float32 for parameters of at most 16 bits, and pass others through. Params must
-      be given to ``update``.
+      A transformation of the updates of params of 16 bits, which passes others through. Updates keep their dtype, so
+      that `optax.apply_if_finite` may stand around the chain or inside. Params must be given to ``update``.
 
     Raises:
+      TypeError: in ``update``, if params have another dtype than in ``init``.
       ValueError: in ``update``, if params are missing.
 
     >>> import jax.numpy as jnp, optax
@@ -55,21 +59,35 @@ def compensated() -> optax.GradientTransformation:
     """
 
     def init(params: Any) -> CompensatedState:
+        hyperparameter_dtype(params)
         return CompensatedState(jax.tree.map(lambda p: jnp.zeros_like(p) if is_low(p) else jnp.zeros(()), params))
 
+    @mixing
     def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, CompensatedState]:
-        check_params("compensated", params)
+        params, part = params_of("compensated", updates, params), beside(updates, state.residual)
+        _check_dtypes(params, part)
 
         def land(p, u, residual):
             if not is_low(p):
                 return u, residual
-            target, update_to = landing(p, u.astype(jnp.float32) + residual)
-            rounded = target.astype(p.dtype)
-            return update_to(rounded), (target - rounded).astype(p.dtype)
+            target, update_to = landing(p, u, residual.astype(jnp.float32))
+            u = update_to(as_low(target, p.dtype))
+            return u, (target - landed(p, u)).astype(p.dtype)
 
         structure = jax.tree.structure(params)
-        pairs = structure.flatten_up_to(jax.tree.map(land, params, updates, state.residual))
+        pairs = structure.flatten_up_to(jax.tree.map(land, params, updates, part))
         updates, residual = (structure.unflatten([pair[i] for pair in pairs]) for i in (0, 1))
-        return updates, CompensatedState(residual)
+        return updates, CompensatedState(filled(residual, state.residual))
 
     return optax.GradientTransformation(init, update)
+
+
+def _check_dtypes(params: Any, residual: Any) -> None:
+    """Raises TypeError where a parameter has another dtype than in ``init``: its residual would be lost in silence."""
+    pairs = zip(jax.tree_util.tree_leaves_with_path(params), jax.tree.leaves(residual), strict=True)
+    for (path, p), r in pairs:
+        if (is_low(p) or is_low(r)) and jnp.result_type(p) != r.dtype:
+            raise TypeError(
+                f"params at {leaf_name(path)} have changed from {r.dtype} to {jnp.result_type(p)} since init: add "
+                "updates with optax.apply_updates, which casts."
+            )

@@ -19,8 +19,8 @@ import optax
 from jax import Array
 
 from nag_optax.anchoring import take_over
-from nag_optax.scalars import Scalar, hyperparameter_dtype, increment
-from nag_optax.trees import widened
+from nag_optax.scalars import Scalar, hyperparameter_dtype, increment, mixing
+from nag_optax.trees import beside, filled, widened
 
 
 class RootMeanSquareState(NamedTuple):
@@ -67,8 +67,11 @@ def over_root_mean_square(
             previous=jax.tree.map(jnp.zeros_like, params) if looks_ahead else (),
         )
 
+    @mixing
     def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, RootMeanSquareState]:
-        like = updates if params is None else params
+        like = updates if params is None else beside(updates, params)
+        whole = state.mean_square, state.previous
+        state = state._replace(**{name: beside(updates, getattr(state, name)) for name in ("mean_square", "previous")})
         gradients = jax.tree.map(widened, updates)
         moves, direction_state = direction.update(gradients, state.direction)
 
@@ -86,6 +89,7 @@ def over_root_mean_square(
         updates = jax.tree.map(
             lambda u, n, p: (u / (jnp.sqrt(n / weight) + eps)).astype(jnp.result_type(p)), moves, mean_square, like
         )
+        mean_square, previous = map(filled, (mean_square, previous), whole)
         return updates, RootMeanSquareState(increment(state.step), direction_state, mean_square, weight, previous)
 
     return optax.GradientTransformationExtraArgs(init, update)

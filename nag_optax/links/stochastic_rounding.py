@@ -12,8 +12,9 @@ import optax
 from jax import Array
 
 from nag_optax.engine.storage.rounding import stochastically_rounded
-from nag_optax.links.landing import check_params, is_low, landing
+from nag_optax.links.landing import is_low, landing, params_of
 from nag_optax.readings import Readings
+from nag_optax.scalars import hyperparameter_dtype, mixing
 
 
 class StochasticRoundingState(NamedTuple):
@@ -37,8 +38,8 @@ def stochastic_rounding(key: Array | int) -> optax.GradientTransformation:
       key: of ``jax.random``, or a seed.
 
     Returns:
-      A transformation whose updates are float32 for parameters of at most 16 bits, and pass others through. Params must
-      be given to ``update``.
+      A transformation of the updates of params of 16 bits, which passes others through. Updates keep their dtype, so
+      that `optax.apply_if_finite` may stand around the chain or inside. Params must be given to ``update``.
 
     Raises:
       TypeError: if ``key`` is neither a key nor an integer.
@@ -58,11 +59,12 @@ def stochastic_rounding(key: Array | int) -> optax.GradientTransformation:
     key = _as_key(key)
 
     def init(params: Any) -> StochasticRoundingState:
-        del params
+        hyperparameter_dtype(params)
         return StochasticRoundingState(jnp.copy(key))  # which a training step may donate
 
+    @mixing
     def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, StochasticRoundingState]:
-        check_params("stochastic_rounding", params)
+        params = params_of("stochastic_rounding", updates, params)
         following, now = jax.random.split(state.key)
         leaves, structure = jax.tree.flatten(params)
         seeds = structure.unflatten(jax.random.bits(now, (len(leaves),), "uint32"))

@@ -17,8 +17,11 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
+from nag_optax.engine.storage.rounding import mixed, stochastically_rounded
+from nag_optax.links.landing import is_low
 from nag_optax.readings import Readings
-from nag_optax.scalars import Scalar, counter, hyperparameter_dtype, increment, scalar_at
+from nag_optax.scalars import Scalar, counter, hyperparameter_dtype, increment, mixing, scalar_at
+from nag_optax.trees import beside, widened
 from nag_optax.validation import (
     check_flags,
     check_takes,
@@ -108,7 +111,7 @@ def own_decay(
         return decaying.whole
 
     def init(params: Any) -> Any:
-        decaying.look_ahead()
+        decaying.look_ahead(params)
         return decaying.whole.init(params)
 
     def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, Any]:
@@ -126,7 +129,7 @@ def _decayed(
         return decaying.whole
 
     def init(params: Any) -> tuple[Any, Any]:
-        decaying.look_ahead()
+        decaying.look_ahead(params)
         counting = WeightDecayState(step=jnp.zeros((), jnp.int32))
         return decaying.whole.init(params), counting if mask is None else optax.MaskedState(counting)
 
@@ -155,32 +158,45 @@ class _Decay:
         if self.is_off and mask is not None:
             raise ValueError("mask is for weight_decay, which is 0: leave mask out.")
 
-    def look_ahead(self) -> None:
-        """Raises if the schedule of the decay returns no scalar."""
+    def look_ahead(self, params: Any) -> None:
+        """Raises if the schedule of the decay returns no scalar, or the mask no booleans."""
         look_ahead(lambda count: scalar_at(self.weight_decay, count), jnp.zeros((), jnp.int32))
+        if callable(self.mask):
+            self.mask(params)
 
+    @mixing
     def update(self, step: Array, updates: Any, state: Any, params: Any, extra: dict[str, Any]) -> tuple[Any, Any]:
         """The decayed updates, and the method's state."""
         if params is None:
             raise ValueError("weight_decay needs params: call update(gradients, state, params).")
+        params = beside(updates, params)
         count = counter(step, hyperparameter_dtype(params))
         rate = scalar_at(self.learning_rate, count)
         # A function, whose value is not checked again: in an eager update it is an array that rounding may have moved.
         method = self._method(lambda count: rate) if callable(self.learning_rate) else self.whole
         updates, state = method.update(updates, state, params, **extra)
-        return self._decayed(updates, params, rate * scalar_at(self.weight_decay, count)), state
+        return self._decayed(updates, params, rate * scalar_at(self.weight_decay, count), step), state
 
     def _method(self, rate: Any) -> optax.GradientTransformationExtraArgs:
         method: Any = self.tx(rate) if callable(self.tx) else self.tx
         check_transformation("tx", method)
         return optax.with_extra_args_support(method)
 
-    def _decayed(self, updates: Any, params: Any, shrink: Scalar) -> Any:
-        def decay(update: Array, param: Array) -> Array:
-            shrunk = update - shrink * param
-            return (shrunk / (1 + shrink) if self.proximal else shrunk).astype(update.dtype)
+    def _decayed(self, updates: Any, params: Any, shrink: Scalar, step: Array) -> Any:
+        def decay(leaf: int, update: Array, param: Array) -> Array:
+            shrunk = widened(update) - shrink * param
+            shrunk = shrunk / (1 + shrink) if self.proximal else shrunk
+            if not is_low(update):
+                return shrunk.astype(update.dtype)
+            # A decay is far below half a unit of the update: rounded to the nearest, it would be lost in every step.
+            return stochastically_rounded(shrunk, update.dtype, mixed(jnp.uint32(leaf)), step)
 
-        link = optax.stateless(lambda updates, params: jax.tree.map(decay, updates, params))
+        def decay_all(updates: Any, params: Any) -> Any:
+            leaves, structure = jax.tree.flatten(updates)
+            pairs = zip(leaves, structure.flatten_up_to(params), strict=True)
+            return structure.unflatten([decay(i, u, p) for i, (u, p) in enumerate(pairs)])
+
+        link = optax.stateless(decay_all)
         link = link if self.mask is None else optax.masked(link, self.mask)
         return link.update(updates, link.init(params), params)[0]
 

@@ -15,7 +15,7 @@ from nag_optax import curvature, trees
 from nag_optax.prox import Prox, none
 from nag_optax.prox.foreign import check_prox, check_steps
 from nag_optax.readings import BaseIterate
-from nag_optax.scalars import Scalar, hyperparameter_dtype, increment
+from nag_optax.scalars import Scalar, hyperparameter_dtype, increment, mixing
 from nag_optax.validation import check_number
 
 
@@ -107,9 +107,12 @@ def ac_fgm(
         step = jnp.zeros((), jnp.int32)
         return AcFgmState(step, average, previous, gradient, value, step_size, taus, BaseIterate(()))
 
+    @mixing
     def update(updates: Any, state: Any, params: Any = None, *, value: Any = None, value_fn: Any = None, **extra: Any):
         gradient, dtype = updates, state.value.dtype
         value = curvature.loss_at(params, value, "ac_fgm", dtype)
+        params, whole = trees.beside(gradient, params), state[1:4]
+        state = state._replace(**{name: trees.beside(gradient, getattr(state, name)) for name in state._fields[1:4]})
         first, second = state.step == 0, state.step == 1
 
         def estimate():
@@ -145,7 +148,8 @@ def ac_fgm(
         gradient = optax.tree.cast_like(gradient, state.gradient)
         taus = (jnp.asarray(tau_next, dtype), jnp.where(first, tau_before, tau))
         eta = jnp.asarray(eta, dtype)
-        return updates, AcFgmState(increment(state.step), average, params, gradient, value, eta, taus, state.base)
+        trio = map(trees.filled, (average, params, gradient), whole)
+        return updates, AcFgmState(increment(state.step), *trio, value, eta, taus, state.base)
 
     return optax.GradientTransformationExtraArgs(init, update)
 

@@ -12,7 +12,7 @@ from jax import Array
 
 from nag_optax import curvature, trees
 from nag_optax.readings import BaseIterate
-from nag_optax.scalars import Scalar, as_float, counter, hyperparameter_dtype, increment
+from nag_optax.scalars import Scalar, as_float, counter, hyperparameter_dtype, increment, mixing
 
 
 class AdaNagState(NamedTuple):
@@ -95,9 +95,12 @@ def adanag(smoothness: Scalar | None = None) -> optax.GradientTransformationExtr
         momentum, gradient = (jax.tree.map(jnp.zeros_like, params) for _ in range(2))
         return AdaNagState(jnp.zeros((), jnp.int32), momentum, gradient, value, step_size, lead, BaseIterate(()))
 
+    @mixing
     def update(updates: Any, state: Any, params: Any = None, *, value: Any = None, value_fn: Any = None, **extra: Any):
         gradient, dtype = updates, state.value.dtype
         value = curvature.loss_at(params, value, "adanag", dtype)
+        params, whole = trees.beside(gradient, params), (state.momentum, state.gradient)
+        state = state._replace(**{name: trees.beside(gradient, getattr(state, name)) for name in state._fields[1:3]})
         k = as_float(counter(state.step, dtype))
 
         def first():
@@ -125,6 +128,7 @@ def adanag(smoothness: Scalar | None = None) -> optax.GradientTransformationExtr
         )
         updates = jax.tree.map(lambda m, g, p: (-lead * m - s * g).astype(p.dtype), momentum, gradient, params)
         gradient = optax.tree.cast_like(gradient, state.gradient)
+        momentum, gradient = map(trees.filled, (momentum, gradient), whole)
         return updates, AdaNagState(increment(state.step), momentum, gradient, value, s, lead, state.base)
 
     return optax.GradientTransformationExtraArgs(init, update)

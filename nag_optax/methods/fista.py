@@ -27,7 +27,7 @@ from nag_optax.momenta import Momentum, as_sequence, nesterov
 from nag_optax.prox import Prox
 from nag_optax.prox.foreign import check_prox, check_steps
 from nag_optax.readings import BaseIterate
-from nag_optax.scalars import Scalar, counter, hyperparameter_dtype, increment, scalar_at
+from nag_optax.scalars import Scalar, counter, hyperparameter_dtype, increment, mixing, scalar_at
 from nag_optax.validation import check_boolean, look_ahead, number_or_schedule
 
 
@@ -113,12 +113,14 @@ def fista(
             value=jnp.asarray(jnp.inf if monotone or not test else test.reference, dtype),
         )
 
+    @mixing
     def update(updates: Any, state: Any, params: Any = None, *, value_fn: Any = None, **extra: Any):
         if params is None:
             raise ValueError("fista needs params: call update(gradients, state, params).")
-        dtype = state.value.dtype
+        dtype, params = state.value.dtype, trees.beside(updates, params)
         s = scalar_at(step_size, counter(state.step, dtype))
-        x, z = state.base.params, prox(trees.plus(params, -s, updates), s)
+        x = trees.beside(updates, state.base.params)
+        z = prox(trees.plus(params, -s, updates), s)
         _, beta, carry = sequence.values(counter(state.age, dtype), state.carry)
         age, value, x_next = increment(state.age), state.value, z
 
@@ -157,7 +159,8 @@ def fista(
 
         updates = jax.tree.map(lambda a, p: (a - p).astype(p.dtype), ahead, params)
         carry = jax.tree.map(lambda c: jnp.asarray(c, dtype), carry)
-        return updates, FistaState(increment(state.step), age, carry, BaseIterate(x_next), value)
+        base = BaseIterate(trees.filled(x_next, state.base.params))
+        return updates, FistaState(increment(state.step), age, carry, base, value)
 
     return optax.GradientTransformationExtraArgs(init, update)
 

@@ -21,7 +21,7 @@ from nag_optax.engine.coefficients import Coefficients, Rule
 from nag_optax.links.root_mean_square import over_root_mean_square
 from nag_optax.links.weight_decay import own_decay
 from nag_optax.momenta import dozat
-from nag_optax.scalars import Scalar, scalar_at
+from nag_optax.scalars import Scalar, increment, pair_at, scalar_at
 from nag_optax.validation import check_number
 
 
@@ -60,7 +60,7 @@ def nadam(
 
     def at(rate: Any) -> optax.GradientTransformationExtraArgs:
         def numbers(count, age, product):
-            mu, mu_next, eta = momentum(age + 1), momentum(age + 2), scalar_at(rate, count)
+            (mu, mu_next), eta = pair_at(momentum, increment(age)), scalar_at(rate, count)
             product = product * mu
             c = Coefficients(
                 decay=b1,

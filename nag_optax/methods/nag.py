@@ -29,7 +29,7 @@ from nag_optax.engine.direction import as_direction
 from nag_optax.engine.restart import Restart
 from nag_optax.links.weight_decay import own_decay
 from nag_optax.momenta import Momentum, as_sequence
-from nag_optax.scalars import scalar_at
+from nag_optax.scalars import pair_at, scalar_at
 from nag_optax.validation import check_choice, number_or_schedule
 
 
@@ -126,7 +126,7 @@ def nag_rule(
     def numbers(count, age, carry):
         eps = scalar_at(learning_rate, count)
         mu, mu_next, carry = sequence.values(age, carry)
-        nu, nu_next = scalar_at(lookahead, count), scalar_at(lookahead, count + 1)
+        nu, nu_next = pair_at(lookahead, count)
         inside, outside = (eps, 1) if velocity == "step" else (1, eps)
         coefficients = Coefficients(
             decay=mu,

@@ -51,9 +51,15 @@ def mean_over(axis_name: Hashable | tuple[Hashable, ...] | None, dtype: Any = No
     """
     if dtype is None:
         return Message(lambda params: (), lambda tree, residual: (_mean(tree, axis_name), residual))
-    dtype = jnp.dtype(dtype)
-    if dtype != jnp.int8 and not jnp.issubdtype(dtype, jnp.floating):
-        raise TypeError(f"communication_dtype must be None, a floating dtype or int8, got {dtype}.")
+    try:
+        sent = jnp.dtype(dtype)
+    except TypeError:
+        sent = jnp.dtype(bool)
+    if sent != jnp.int8 and not (jnp.issubdtype(sent, jnp.floating) and sent.itemsize >= 2):
+        raise TypeError(
+            f"communication_dtype must be None, a floating dtype of at least 16 bits or int8, got {dtype!r}."
+        )
+    dtype = sent
     if axis_name is None:
         raise ValueError(f"communication_dtype needs an axis_name to send {dtype} over.")
     send = _as_integers if dtype == jnp.int8 else partial(_as_floats, dtype=dtype)
@@ -66,7 +72,7 @@ def mean_over(axis_name: Hashable | tuple[Hashable, ...] | None, dtype: Any = No
         wanted = jax.tree.map(lambda x, r: trees.widened(x) + r, tree, residual)
         pairs = jax.tree.map(lambda c: send(c, axis_name), wanted)
         means = jax.tree.map(lambda x, pair: pair[0].astype(x.dtype), tree, pairs)
-        left_out = jax.tree.map(lambda x, c, pair: (c - pair[1]).astype(x.dtype), tree, wanted, pairs)
+        left_out = jax.tree.map(lambda x, c, pair: _finite(c - pair[1]).astype(x.dtype), tree, wanted, pairs)
         return means, left_out
 
     return Message(init, mean)
@@ -88,6 +94,11 @@ def _mean(tree: Any, axis_name: Any) -> Any:
     return tree if axis_name is None else jax.lax.pmean(tree, axis_name)
 
 
+def _finite(left_out: Array) -> Array:
+    """What is left out, or 0 where it is not finite: that has been sent, and would come back for ever."""
+    return jnp.where(jnp.isfinite(left_out), left_out, 0)
+
+
 def _as_floats(c: Array, axis_name: Any, dtype: Any) -> tuple[Array, Array]:
     """The mean, and what this replica has sent."""
     sent = c.astype(dtype)
@@ -101,10 +112,14 @@ def _as_integers(c: Array, axis_name: Any) -> tuple[Array, Array]:
     if not levels:
         raise ValueError(f"communication_dtype: at most 127 replicas can send int8, got {replicas}.")
     rows = c.ndim - 1 if c.ndim and c.shape[-1] >= ROW else None
-    largest = jax.lax.pmax(jnp.max(jnp.abs(c), axis=rows, keepdims=True, initial=0), axis_name)
-    scale = jnp.where(largest > 0, largest / levels, 1)
-    q = jnp.round(c / scale).astype(jnp.int8)
-    return jax.lax.psum(q, axis_name) * (scale / replicas), q * scale
+    # A maximum over devices may leave NaN out, and an integer has none: it travels as an infinite scale.
+    finite = jnp.isfinite(c)
+    size = jnp.where(finite, jnp.abs(c), jnp.inf)
+    scale = jax.lax.pmax(jnp.max(size, axis=rows, keepdims=True, initial=0), axis_name) / levels
+    usable = (scale >= jnp.finfo(scale.dtype).tiny) & jnp.isfinite(scale)
+    q = jnp.round(jnp.where(finite & usable, c, 0) / jnp.where(usable, scale, 1)).astype(jnp.int8)
+    unit = jnp.where(jnp.isfinite(scale), scale, jnp.nan)
+    return jax.lax.psum(q, axis_name) * (unit / replicas), q * unit
 
 
 def _check_real(params: Any) -> None:

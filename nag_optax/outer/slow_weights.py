@@ -27,6 +27,7 @@ from nag_optax.anchoring import take_over
 from nag_optax.finding import readings_of
 from nag_optax.outer.communication import check_axis, mean_over
 from nag_optax.readings import Question, Readings, joined, kept
+from nag_optax.scalars import increment, mixing
 from nag_optax.validation import as_dtype, check_boolean, check_integer, check_transformation, leaf_name
 
 
@@ -125,25 +126,29 @@ def slow_weights(
             residual=message.init(params),
         )
 
+    @mixing
     def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, SlowWeightsState]:
         if params is None:
             raise ValueError("slow_weights needs params: call update(gradients, state, params).")
         check_axis(axis_name)
+        whole, params = params, trees.beside(updates, params)
+        slow_part, residual_part = (trees.beside(updates, part) for part in (state.slow, state.residual))
         moves, inner_state = inner.update(updates, state.inner, params, **extra)
         moves = jax.tree.map(lambda p, u: jnp.asarray(u, jnp.result_type(p)), params, moves)
-        age = state.age + 1
+        age = increment(state.age)
         due = age >= period
 
         def carry_on() -> tuple[Any, SlowWeightsState]:
             return moves, SlowWeightsState(age, state.slow, inner_state, state.outer, state.residual)
 
         def synchronise() -> tuple[Any, SlowWeightsState]:
-            pseudo_gradient = jax.tree.map(jnp.subtract, state.slow, optax.apply_updates(params, moves))
-            pseudo_gradient, residual = message.mean(pseudo_gradient, state.residual)
-            outer_moves, outer_state = outer.update(pseudo_gradient, state.outer, state.slow)
-            slow: Any = optax.apply_updates(state.slow, outer_moves)
+            pseudo_gradient = jax.tree.map(jnp.subtract, slow_part, optax.apply_updates(params, moves))
+            pseudo_gradient, residual = message.mean(pseudo_gradient, residual_part)
+            outer_moves, outer_state = outer.update(pseudo_gradient, state.outer, slow_part)
+            slow: Any = optax.apply_updates(slow_part, outer_moves)
             back = jax.tree.map(jnp.subtract, slow, params)
-            start_inner = inner.init(params) if reset_inner else inner_state
+            slow, residual = trees.filled(slow, state.slow), trees.filled(residual, state.residual)
+            start_inner = inner.init(trees.beside(state.slow, whole)) if reset_inner else inner_state
             after = SlowWeightsState(jnp.zeros_like(age), slow, start_inner, outer_state, residual)
             # Inside shard_map, a constant and a value that may vary between replicas have different types.
             return trees.where(True, (back, after), carry_on())

@@ -11,6 +11,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from nag_optax import eval_params, nag, state_shardings
 from nag_optax.engine.storage import blocks
+from nag_optax.outer.communication import mean_over
 from trainer.parallel.traffic import COLLECTIVES
 
 BYTES = ["int8", "float8_e4m3fn", "float8_e5m2"]
@@ -156,3 +157,15 @@ def test_a_block_has_at_least_128_entries():
     for last in range(128, 2000, 7):
         count = math.prod(blocks.scales_shape((8, last)))
         assert 126 <= 8 * last / count < 256
+
+
+EXOTIC = [name for name in dir(jnp) if name.startswith(("float8", "float4", "float6", "int4", "int2", "uint"))]
+
+
+@pytest.mark.parametrize("dtype", sorted({*EXOTIC} - {*BYTES}))
+def test_bytes_that_cannot_hold_a_velocity_are_refused(dtype):
+    for given in (dtype, getattr(jnp, dtype)):
+        with pytest.raises(TypeError, match=r"accumulator_dtype .*int8, float8_e4m3fn, float8_e5m2"):
+            nag(0.1, accumulator_dtype=given)
+        with pytest.raises(TypeError, match="communication_dtype must be"):
+            mean_over("replica", given)

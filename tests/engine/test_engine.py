@@ -8,7 +8,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nag_optax import Coefficients, Rule, accelerate, eval_params, nag
+from nag_optax import (
+    Coefficients,
+    Rule,
+    accelerate,
+    adan,
+    adanag,
+    agnes,
+    eval_params,
+    linear_coupling,
+    momenta,
+    nadam,
+    nag,
+    restart,
+    schedule_free,
+)
 
 DTYPES = ["float16", "bfloat16", "float32", "complex64"]
 shapes = st.lists(st.integers(0, 3), max_size=3).map(tuple) | st.sampled_from([(8, 256), (1031,)])
@@ -104,3 +118,47 @@ def test_counters_saturate_instead_of_overflowing():
 def test_a_rule_is_required():
     with pytest.raises(TypeError, match=r"rule must be a nag_optax\.Rule, got function"):
         accelerate(lambda step: 0)  # pyright: ignore[reportArgumentType] (a wrong type, on purpose)
+
+
+MOST = np.iinfo(np.int32).max
+AT_THE_END = {
+    "nadam": nadam(0.1),
+    "adan": adan(0.1),
+    "adanag": adanag(1.0),
+    "linear_coupling": linear_coupling(0.1),
+    "agnes": agnes(lambda count: 0.1 + 0.0 * count, 0.5),
+    "schedule_free": schedule_free(optax.sgd(0.1), 0.1, weight_power=2.0),
+    "restart": nag(0.1, momenta.polynomial(), restart="speed"),
+    "lookahead": nag(0.1, lookahead=lambda count: 1 / (1 + count.astype(float))),
+    **{
+        name: nag(0.1, sequence)
+        for name, sequence in {
+            "nesterov": momenta.nesterov(),
+            "polynomial": momenta.polynomial(),
+            "dozat": momenta.dozat(0.9),
+            "sutskever": momenta.sutskever(),
+            "a schedule": lambda count: 0.9 - 0.8 / (1 + count.astype(float)),
+        }.items()
+    },
+}
+
+
+@pytest.mark.parametrize("name", AT_THE_END)
+def test_the_last_counts_are_like_those_before(name):
+    tx, params = AT_THE_END[name], jnp.ones(3)
+    _, state = tx.update(params, tx.init(params), params, value=1.0)
+
+    def first(count):
+        at = jax.tree.map(lambda x: jnp.asarray(count, x.dtype) if x.dtype == jnp.int32 else x, state)
+        return float(tx.update(params, at, params, value=1.0)[0][0])
+
+    assert np.isfinite(first(MOST))
+    np.testing.assert_allclose([first(MOST - 1), first(MOST)], first(MOST - 3), rtol=1e-3)
+
+
+@pytest.mark.parametrize("test", [restart.every(2), restart.speed(2)])
+def test_a_restart_is_still_due_at_the_last_count(test):
+    evidence = restart.Evidence(
+        jnp.int32(MOST), jnp.int32(MOST), jnp.ones(()), lambda: 0, lambda: 0.5, lambda: 0, None, None, {}
+    )
+    assert test.verdict(evidence).restart

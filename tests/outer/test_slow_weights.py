@@ -228,3 +228,45 @@ def test_a_nan_reaches_the_slow_weights_unhidden():
     bad = jax.tree.map(lambda p: p * np.nan, PARAMS)
     updates, state = tx.update(bad, tx.init(PARAMS), PARAMS)
     assert not any(jnp.isfinite(u).any() for u in jax.tree.leaves((updates, state.slow)))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", [None, jnp.bfloat16, jnp.int8], ids=["float32", "bfloat16", "int8"])
+@pytest.mark.parametrize("devices", [False, True], ids=["vmap", "shard_map"])
+def test_what_is_not_finite_on_one_replica_reaches_them_all_and_stays(devices, dtype, bad):
+    tx = diloco(optax.sgd(0.01), 1.0, 0.0, axis_name="replica", period=1, communication_dtype=dtype)
+    if devices:
+        update, params, state = on_virtual_devices(tx)
+    else:
+        params, state = stacked(PARAMS), jax.vmap(tx.init)(stacked(PARAMS))
+        mapped = jax.jit(jax.vmap(tx.update, axis_name="replica"))
+
+        def update(gradient, state, params):
+            updates, state = mapped(gradient, state, params)
+            return optax.apply_updates(params, updates), state
+
+    poisoned = gradients(1)
+    poisoned["w"] = poisoned["w"].at[2, 3, 5].set(bad)
+    for step in range(3):
+        params, state = update(poisoned if step == 1 else gradients(step), state, params)
+        assert bool(jnp.isfinite(params["w"][:, 3, 5]).all()) == (step == 0)
+        assert jnp.isfinite(params["w"][:, 2]).all() and jnp.isfinite(params["b"]).all()
+    assert not jnp.isfinite(params["w"][:, 3, 5]).any()
+
+
+@pytest.mark.parametrize("dtype", [jnp.float16, jnp.int8])
+def test_what_was_not_finite_does_not_come_back_as_left_out(dtype):
+    message = mean_over("replica", dtype)
+    send = jax.vmap(message.mean, axis_name="replica")
+    mean, residual = send(jnp.full((4, 64), 1.0).at[1, 7].set(np.nan), jnp.zeros((4, 64)))
+    assert not jnp.isfinite(mean[:, 7]).any()
+    mean, _ = send(jnp.full((4, 64), 1.0), residual)
+    np.testing.assert_allclose(mean, 1, rtol=0.1)
+
+
+@pytest.mark.parametrize("size", [1e-44, 1e-39, 1e-37])
+def test_what_is_almost_nothing_is_sent_or_kept(size):
+    message = mean_over("replica", jnp.int8)
+    given = jnp.full((4, 64), size).at[:, 0].set(0)
+    mean, residual = jax.vmap(message.mean, axis_name="replica")(given, jnp.zeros((4, 64)))
+    assert jnp.isfinite(mean).all() and (mean[:, 0] == 0).all() and (abs(residual) <= given).all()

@@ -18,7 +18,11 @@ import jax.numpy as jnp
 from jax import Array
 
 from nag_optax.engine.storage import blocks
+from nag_optax.engine.storage.derivative import recall, remember
 from nag_optax.engine.storage.rounding import mixed, stochastically_rounded
+
+BYTES = ("int8", "float8_e4m3fn", "float8_e5m2")
+"""What an entry of one byte may be. Others have no zero, or no sign of it, or too few values to be rounded to."""
 
 SMALLEST = 256
 """Entries of a leaf that is worth one byte each: smaller ones stay in float32."""
@@ -41,15 +45,21 @@ def make_buffer(accumulator_dtype: Any) -> Buffer:
     """A buffer in a dtype; in each parameter's own by default.
 
     Raises:
-      TypeError: if it is no floating dtype, int8 or None.
+      TypeError: if it is no floating dtype of at least 16 bits, none of `BYTES`, and not None.
     """
     if accumulator_dtype is None:
         return _plain(None)
-    dtype = jax.dtypes.canonicalize_dtype(accumulator_dtype)
-    if dtype == jnp.int8 or (jnp.issubdtype(dtype, jnp.floating) and dtype.itemsize == 1):
+    try:
+        dtype = jax.dtypes.canonicalize_dtype(accumulator_dtype)
+    except (TypeError, ValueError):
+        dtype = None
+    if dtype is not None and dtype.name in BYTES:
         return _quantized(dtype)
-    if not jnp.issubdtype(dtype, jnp.floating):
-        raise TypeError(f"accumulator_dtype must be a floating dtype, int8 or None, got {dtype}.")
+    if dtype is None or not jnp.issubdtype(dtype, jnp.floating) or dtype.itemsize < 2:
+        raise TypeError(
+            f"accumulator_dtype must be a floating dtype, int8 or None, got {accumulator_dtype!r}; of one byte there "
+            f"are {', '.join(BYTES)}."
+        )
     return _plain(dtype)
 
 
@@ -99,8 +109,11 @@ def _quantized(dtype: Any) -> Buffer:
             return m, jnp.zeros(())
         scale = blocks.largest(m) / levels
         scale = jnp.where(scale < jnp.finfo(scale.dtype).tiny, 0, scale)
-        in_units = m * blocks.spread(jnp.where(scale > 0, 1 / scale, 0), m.shape)
-        return stochastically_rounded(jnp.clip(in_units, -levels, levels), dtype, seed), scale
+        units = jnp.where(scale > 0, 1 / jnp.where(scale > 0, scale, 1), 0)  # 1 / 0 nowhere: debuggers would see it
+        in_units = jax.lax.stop_gradient(m * blocks.spread(units, m.shape))
+        stored = stochastically_rounded(jnp.clip(in_units, -levels, levels), dtype, seed)
+        remember(stored, scale, m)
+        return stored, scale
 
     def store(momentum, values, step):
         leaves, structure = jax.tree.flatten(values)
@@ -115,7 +128,7 @@ def _quantized(dtype: Any) -> Buffer:
 
 
 def _load_leaf(values: Array, scales: Array) -> Array:
-    return values.astype(jnp.float32) * blocks.spread(scales, values.shape) if _in_bytes(values) else values
+    return recall(values, scales) if _in_bytes(values) else values
 
 
 def _in_bytes(values: Array) -> bool:

@@ -14,27 +14,44 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+GOLDEN = 0x9E3779B9
+"""The golden ratio's part below 1, in units of 2^-32: its multiples, modulo 1, are the most evenly spread."""
 
-def stochastically_rounded(x: Array, dtype: Any, seed: Array) -> Array:
+
+def stochastically_rounded(x: Array, dtype: Any, seed: Array, turn: Array | int = 0) -> Array:
     """The array in a dtype of lower precision, [x.shape], equal to x in the mean over seeds.
 
-    What the dtype represents stays as it is, and so do NaN, infinities, and what rounds to them.
+    What the dtype represents stays as it is, and so do NaN, infinities, and what rounds to them. The derivative of a
+    floating one is 1, as in the mean.
 
     Args:
       x: real floating array, of float32 or better.
       dtype: an integer or a floating dtype of at most 16 bits.
       seed: a uint32 scalar; others give other bits.
+      turn: a count. With one seed and turns 0, 1, ... the thresholds of an entry are not independent but evenly spread:
+        the errors of n roundings add up to a few units, where those of n seeds add up to sqrt(n).
     """
-    bits = mixed(_indices(x.shape) ^ seed) >> 16
+    bits = (mixed(_indices(x.shape) ^ seed) + jnp.asarray(turn).astype(jnp.uint32) * jnp.uint32(GOLDEN)) >> 16
     threshold = (bits.astype(x.dtype) + 0.5) * 2.0**-16  # inside of (0, 1)
     if jnp.issubdtype(dtype, jnp.integer):
         return jnp.floor(x + threshold).astype(dtype)
+    given, x = x, jax.lax.stop_gradient(x)
     nearest = x.astype(dtype)
     error = x - nearest.astype(x.dtype)
     most = jnp.finfo(dtype).max
     beyond = jnp.nextafter(nearest, jnp.where(error > 0, most, -most))
     gap = jnp.abs(beyond.astype(x.dtype) - nearest.astype(x.dtype))
-    return jnp.where(jnp.abs(error) > threshold * gap, beyond, nearest)
+    return _straight_through(given, jnp.where(jnp.abs(error) > threshold * gap, beyond, nearest))
+
+
+@jax.custom_jvp
+def _straight_through(x: Array, rounded: Array) -> Array:
+    return rounded
+
+
+@_straight_through.defjvp
+def _(primals, tangents):
+    return primals[1], tangents[0].astype(primals[1].dtype)
 
 
 def mixed(x: Array) -> Array:
