@@ -47,6 +47,7 @@ class Point(NamedTuple):
       values: how often f alone was.
       stuck: whether the method can go no further.
       carry: what else the method keeps.
+      objective: f + g near params, where value is a surrogate; None where it is not.
     """
 
     params: Any
@@ -59,6 +60,7 @@ class Point(NamedTuple):
     values: Array
     stuck: Array
     carry: Any
+    objective: Array | None = None
 
 
 class Method(NamedTuple):

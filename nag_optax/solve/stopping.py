@@ -1,0 +1,110 @@
+"""When a run is over: what converged, stalled and the unit of the error mean, for every method.
+
+**Converged** asks two things. The gradient mapping is small beside what it is made of, |grad f| + |x| / s, and beside
+the initial mapping where that is smaller, so that neither a start far away nor a poor one is the measure. And the value
+has settled: in the last fifth of the steps, at least, its lowest fell by no more than ``tol``, relatively. A method
+that converges at least as 1 / k is then that close to the minimum; and a mapping that is small because f is flat, far
+from the minimum, does not pass. Where the minimum is 0, the energy |x| unit is the measure of the value: a linear rate
+that has led to ``tol`` in the mapping has left its square in the value, and ``tol`` to the 3/2 a while before.
+
+**Stalled** asks that neither value nor error have found a new lowest for a fifth of all steps, at a mapping that is
+rounding. Both forget where the run began, but for a solution at 0, which has no size: down to ``tol`` of the start.
+"""
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jax import Array
+
+from nag_optax import trees
+from nag_optax.solve.method import Point
+from nag_optax.solve.result import SolverState, Status
+
+PATIENCE = 100
+"""Steps without a new lowest value or error, at least, after which there is nothing more to gain."""
+
+WINDOW = 0.8
+"""A window of values begins at this share of the step at which it ends."""
+
+RUNNING = -1
+
+
+class Progress(NamedTuple):
+    """What has to be remembered of the way.
+
+    Attributes:
+      first: the initial gradient mapping.
+      ratio: of a warm start, its unit of the error relative to |grad f| + |x| / s; 0 for none.
+      unit: the unit of the error.
+      error: the gradient mapping in this unit.
+      smallest: the smallest error.
+      lows: the lowest values of the last three windows, the last one unfinished.
+      window: the step at which that began.
+      since: steps since the lowest value or error.
+      steps: steps taken.
+    """
+
+    first: Array
+    ratio: Array
+    unit: Array
+    error: Array
+    smallest: Array
+    lowest: Array
+    lows: Array
+    window: Array
+    since: Array
+    steps: Array
+
+
+def begin(dtype: Any, warm: SolverState | None) -> Progress:
+    """Before the first step."""
+    zero, count, infinite = jnp.zeros((), dtype), jnp.zeros((), jnp.int32), jnp.asarray(jnp.inf, dtype)
+    ratio = jnp.asarray(warm.scale if warm else 0, dtype)
+    return Progress(zero, ratio, zero, infinite, infinite, infinite, jnp.full(3, jnp.inf, dtype), count, count, count)
+
+
+def judge(before: Progress, point: Point, tol: float, max_steps: int) -> tuple[Progress, Array]:
+    """The progress after a step, and the status."""
+    steps = before.steps + 1
+    dtype = point.value.dtype
+    eps = jnp.finfo(dtype).eps
+    value = point.value if point.objective is None else point.objective
+
+    s = point.step_size
+    size = jnp.asarray(trees.norm(point.params), dtype)
+    terms = point.gradient + jnp.where(s > 0, size / jnp.where(s > 0, s, 1), jnp.inf)
+    first = jnp.where(before.first > 0, before.first, point.mapping)
+    ours = jnp.where(before.ratio > 0, before.ratio * terms, jnp.minimum(first, terms))
+    unit = jnp.maximum(jnp.maximum(ours, point.gradient), tol * first)
+    error = jnp.where(point.mapping > 0, point.mapping / jnp.where(unit > 0, unit, 1), point.mapping)
+
+    rolls = (before.window == 0) | (before.window <= WINDOW * steps)
+    current = jnp.where(rolls, value, jnp.minimum(before.lows[2], value))
+    lows = jnp.where(rolls, jnp.roll(before.lows, -1), before.lows).at[2].set(current)
+    lows = jnp.where(before.window == 0, value, lows)
+    fall = lows[0] - jnp.minimum(lows[1], lows[2])
+    settled = fall <= (tol + 10 * eps) * jnp.maximum(jnp.abs(value), tol**0.5 * size * unit)
+
+    gain = (error < before.smallest) | (value < before.lowest)
+    since = jnp.where(gain, 0, before.since + 1)
+    unresolved = (point.mapping <= 10 * point.resolution) & jnp.isfinite(point.resolution)
+    exhausted = unresolved & (since >= PATIENCE) & (since >= (1 - WINDOW) * steps)
+
+    finite = jnp.isfinite(point.value) & jnp.isfinite(point.mapping) & jnp.isfinite(point.gradient)
+    status = jnp.select(
+        [~finite, (error <= tol) & settled & ~point.stuck, point.stuck | exhausted, steps >= max_steps],
+        [jnp.int32(s) for s in (Status.NONFINITE, Status.CONVERGED, Status.STALLED, Status.MAX_STEPS)],
+        jnp.int32(RUNNING),
+    )
+    return Progress(
+        first=first,
+        ratio=before.ratio,
+        unit=unit,
+        error=error,
+        smallest=jnp.minimum(before.smallest, error),
+        lowest=jnp.minimum(before.lowest, value),
+        lows=lows,
+        window=jnp.where(rolls, steps, before.window),
+        since=since,
+        steps=steps,
+    ), status
