@@ -32,37 +32,38 @@ def by_transformation(tx: optax.GradientTransformation, proximal_point: Proximal
     def init(problem: Problem, params: Any, warm: Array | None) -> Point:
         nothing = jax.tree.map(jnp.zeros_like, params)
         carry = (params, tx.init(params), nothing, nothing)
-        return start(params, carry, problem.dtype)._replace(objective=jnp.asarray(jnp.inf, problem.dtype))
+        infinite = jnp.asarray(jnp.inf, problem.dtype)
+        return start(params, carry, problem.dtype)._replace(objective=infinite, curvature=jnp.zeros_like(infinite))
 
     def advance(problem: Problem, point: Point) -> Point:
         at, state, moved, last_gradient = point.carry
         f, gradient = problem.value_and_gradient(at)
         updates, after = tx.update(gradient, state, at, value=f, grad=gradient, value_fn=problem.value)
         length = trees.norm(gradient)
+        params, mapping, value, s = at, length, f, jnp.ones((), problem.dtype)
+        way = trees.norm(moved)
+        curvature = trees.norm(trees.minus(gradient, last_gradient)) / jnp.where(way > 0, way, 1)
+        curvature = jnp.where(way > 0, jnp.maximum(curvature, GROW * point.curvature), point.curvature)
+        resolution = jnp.finfo(problem.dtype).eps * (length + trees.norm(at) * curvature)
         if proximal_point:
             params, s = proximal_point(problem, at, gradient, after)
             s = jnp.asarray(s, problem.dtype)
             mapping = trees.norm(trees.minus(at, params)) / s
             value = jnp.where(jnp.isfinite(f), mapping, f)  # f + g at params would cost another evaluation
-        else:
-            params, mapping, value = at, length, f
-            way = trees.norm(moved)
-            curvature = trees.norm(trees.minus(gradient, last_gradient)) / jnp.where(way > 0, way, 1)
-            s = jnp.where(way > 0, 1 / curvature, 0)
-            s = jnp.where(point.step_size > 0, jnp.minimum(point.step_size / GROW, s), s)
-        resolution = jnp.finfo(problem.dtype).eps * (length + trees.norm(at) / jnp.where(s > 0, s, 1))
+            resolution = jnp.finfo(problem.dtype).eps * (length + trees.norm(at) / s)
         return Point(
             params=params,
             value=value.astype(problem.dtype),
             mapping=mapping.astype(problem.dtype),
             resolution=resolution.astype(problem.dtype),
             gradient=length.astype(problem.dtype),
-            step_size=s.astype(problem.dtype),
+            step_size=s,
             gradients=point.gradients + 1,
             values=point.values,
             stuck=jnp.asarray(False),
             carry=(optax.apply_updates(at, updates), after, updates, gradient),
             objective=f + problem.prox_value(params),
+            curvature=curvature.astype(problem.dtype),
         )
 
     return Method(init, advance)

@@ -1,16 +1,19 @@
 """The loop around a method: it stops, keeps the best point, writes the history and says how it ended."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
+from jax.experimental import io_callback
 
 from nag_optax import trees
 from nag_optax.solve.method import Method, Point, Problem
 from nag_optax.solve.result import History, SolverState, Status
-from nag_optax.solve.stopping import RUNNING, Progress, begin, judge
+from nag_optax.solve.stopping import RUNNING, Progress, begin, judge, unit_without_units
 
 class End(NamedTuple):
     """How a run ended; attributes as in `nag_optax.Solution`."""
@@ -37,7 +40,7 @@ class Loop(NamedTuple):
       method: what is run.
       tol: error at which it has converged.
       max_steps: steps at most.
-      callback: called with (step, value, error) after every step, or None.
+      callback: called with (step, value, error) after every step, or None; StopIteration ends the run.
       keep_history: whether to keep value and error of every step.
     """
 
@@ -62,7 +65,7 @@ class Loop(NamedTuple):
                 lambda run: run.status == RUNNING, lambda run: self._advance(problem, run), first
             )
         point, progress = last.point, last.progress
-        state = SolverState(point.step_size, progress.ratio, point.gradients, point.values, last.history)
+        state = SolverState(point.step_size, unit_without_units(progress, point), point.gradients, point.values, last.history)
         found = trees.where(last.status == Status.CONVERGED, point.params, last.best)
         return found, End(progress.error, progress.steps, last.status, state)
 
@@ -86,7 +89,12 @@ class Loop(NamedTuple):
             at = run.progress.steps
             history = History(history.value.at[at].set(point.value), history.error.at[at].set(progress.error))
         if self.callback is not None:
-            jax.debug.callback(self.callback, progress.steps, point.value, progress.error)
+            seen = progress.steps, point.value, progress.error
+            if problem.unrolled:  # derivatives do not go through what asks the host for an answer
+                jax.debug.callback(self.callback, *seen)
+            else:
+                stops = io_callback(partial(_wants_to_stop, self.callback), jax.ShapeDtypeStruct((), bool), *seen)
+                status = jnp.where(stops & (status == RUNNING), jnp.int32(Status.STOPPED), status)
         return _Run(
             point=point,
             best=trees.where(better, point.params, run.best),
@@ -95,3 +103,11 @@ class Loop(NamedTuple):
             status=status,
             history=history,
         )
+
+
+def _wants_to_stop(callback: Callable[[Array, Array, Array], None], *seen: Array) -> np.ndarray:
+    try:
+        callback(*seen)
+    except (StopIteration, TimeoutError):
+        return np.asarray(True)
+    return np.asarray(False)

@@ -48,6 +48,7 @@ class Point(NamedTuple):
       stuck: whether the method can go no further.
       carry: what else the method keeps.
       objective: f + g near params, where value is a surrogate; None where it is not.
+      curvature: of f near params; None where it is 1 / step_size.
     """
 
     params: Any
@@ -61,6 +62,7 @@ class Point(NamedTuple):
     stuck: Array
     carry: Any
     objective: Array | None = None
+    curvature: Array | None = None
 
 
 class Method(NamedTuple):

@@ -120,7 +120,7 @@ def _method(method: Any, prox: Any, step_size: Any) -> Method:
                 raise ValueError("method: 'adanag' is for smooth problems; use another one, or prox=None.")
             return by_transformation(adanag())
         case "ac_fgm":
-            return by_transformation(ac_fgm(prox), _proximal_step)
+            return by_transformation(ac_fgm(prox), None if _is_nothing(prox) else _proximal_step)
         case _:
             return full_backtracking()
 

@@ -26,6 +26,9 @@ PATIENCE = 100
 WINDOW = 0.8
 """A window of values begins at this share of the step at which it ends."""
 
+FAR = 1e-7
+"""A start is no further away than ten million times the solution's size: only where that is 0 does this matter."""
+
 RUNNING = -1
 
 
@@ -34,10 +37,12 @@ class Progress(NamedTuple):
 
     Attributes:
       first: the initial gradient mapping.
+      largest: the largest |x|.
       ratio: of a warm start, its unit of the error relative to |grad f| + |x| / s; 0 for none.
       unit: the unit of the error.
       error: the gradient mapping in this unit.
       smallest: the smallest error.
+      lowest: the lowest value.
       lows: the lowest values of the last three windows, the last one unfinished.
       window: the step at which that began.
       since: steps since the lowest value or error.
@@ -45,6 +50,7 @@ class Progress(NamedTuple):
     """
 
     first: Array
+    largest: Array
     ratio: Array
     unit: Array
     error: Array
@@ -60,7 +66,7 @@ def begin(dtype: Any, warm: SolverState | None) -> Progress:
     """Before the first step."""
     zero, count, infinite = jnp.zeros((), dtype), jnp.zeros((), jnp.int32), jnp.asarray(jnp.inf, dtype)
     ratio = jnp.asarray(warm.scale if warm else 0, dtype)
-    return Progress(zero, ratio, zero, infinite, infinite, infinite, jnp.full(3, jnp.inf, dtype), count, count, count)
+    return Progress(zero, zero, ratio, zero, infinite, infinite, infinite, jnp.full(3, jnp.inf, dtype), count, count, count)
 
 
 def judge(before: Progress, point: Point, tol: float, max_steps: int) -> tuple[Progress, Array]:
@@ -70,12 +76,13 @@ def judge(before: Progress, point: Point, tol: float, max_steps: int) -> tuple[P
     eps = jnp.finfo(dtype).eps
     value = point.value if point.objective is None else point.objective
 
-    s = point.step_size
     size = jnp.asarray(trees.norm(point.params), dtype)
-    terms = point.gradient + jnp.where(s > 0, size / jnp.where(s > 0, s, 1), jnp.inf)
+    terms = point.gradient + size * _curvature(point)
     first = jnp.where(before.first > 0, before.first, point.mapping)
+    largest = jnp.maximum(before.largest, size)
+    vanished = size <= FAR * largest
     ours = jnp.where(before.ratio > 0, before.ratio * terms, jnp.minimum(first, terms))
-    unit = jnp.maximum(jnp.maximum(ours, point.gradient), tol * first)
+    unit = jnp.maximum(jnp.where(vanished, first, ours), point.gradient)
     error = jnp.where(point.mapping > 0, point.mapping / jnp.where(unit > 0, unit, 1), point.mapping)
 
     rolls = (before.window == 0) | (before.window <= WINDOW * steps)
@@ -83,7 +90,8 @@ def judge(before: Progress, point: Point, tol: float, max_steps: int) -> tuple[P
     lows = jnp.where(rolls, jnp.roll(before.lows, -1), before.lows).at[2].set(current)
     lows = jnp.where(before.window == 0, value, lows)
     fall = lows[0] - jnp.minimum(lows[1], lows[2])
-    settled = fall <= (tol + 10 * eps) * jnp.maximum(jnp.abs(value), tol**0.5 * size * unit)
+    nothing_left = jnp.abs(value) <= tol**0.5 * point.mapping * size
+    settled = (fall <= (tol + 10 * eps) * jnp.abs(value)) | nothing_left | vanished
 
     gain = (error < before.smallest) | (value < before.lowest)
     since = jnp.where(gain, 0, before.since + 1)
@@ -98,6 +106,7 @@ def judge(before: Progress, point: Point, tol: float, max_steps: int) -> tuple[P
     )
     return Progress(
         first=first,
+        largest=largest,
         ratio=before.ratio,
         unit=unit,
         error=error,
@@ -108,3 +117,16 @@ def judge(before: Progress, point: Point, tol: float, max_steps: int) -> tuple[P
         since=since,
         steps=steps,
     ), status
+
+
+def unit_without_units(progress: Progress, point: Point) -> Array:
+    """What a warm start takes with it; 0 where the curvature is not known."""
+    terms = point.gradient + trees.norm(point.params) * _curvature(point)
+    return jnp.where(jnp.isfinite(terms) & (terms > 0), progress.unit / jnp.where(terms > 0, terms, 1), 0)
+
+
+def _curvature(point: Point) -> Array:
+    """Infinite where nobody knows it."""
+    if point.curvature is not None:
+        return point.curvature
+    return jnp.where(point.step_size > 0, 1 / point.step_size, jnp.inf)
