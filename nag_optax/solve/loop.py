@@ -8,12 +8,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.experimental import io_callback
 
 from nag_optax import trees
 from nag_optax.solve.method import Method, Point, Problem
 from nag_optax.solve.result import History, SolverState, Status
 from nag_optax.solve.stopping import RUNNING, Progress, begin, judge, unit_without_units
+from nag_optax.solve.while_loop import while_loop
+
 
 class End(NamedTuple):
     """How a run ended; attributes as in `nag_optax.Solution`."""
@@ -61,11 +62,11 @@ class Loop(NamedTuple):
 
             last, _ = jax.lax.scan(maybe, first, length=self.max_steps)
         else:
-            last = jax.lax.while_loop(
-                lambda run: run.status == RUNNING, lambda run: self._advance(problem, run), first
-            )
+            last = while_loop(lambda run: run.status == RUNNING, lambda run: self._advance(problem, run), first)
         point, progress = last.point, last.progress
-        state = SolverState(point.step_size, unit_without_units(progress, point), point.gradients, point.values, last.history)
+        state = SolverState(
+            point.step_size, unit_without_units(progress, point), point.gradients, point.values, last.history
+        )
         found = trees.where(last.status == Status.CONVERGED, point.params, last.best)
         return found, End(progress.error, progress.steps, last.status, state)
 
@@ -93,7 +94,8 @@ class Loop(NamedTuple):
             if problem.unrolled:  # derivatives do not go through what asks the host for an answer
                 jax.debug.callback(self.callback, *seen)
             else:
-                stops = io_callback(partial(_wants_to_stop, self.callback), jax.ShapeDtypeStruct((), bool), *seen)
+                asked, answer = partial(_wants_to_stop, self.callback), jax.ShapeDtypeStruct((), bool)
+                stops = jax.pure_callback(asked, answer, *seen, vmap_method="sequential")
                 status = jnp.where(stops & (status == RUNNING), jnp.int32(Status.STOPPED), status)
         return _Run(
             point=point,

@@ -4,11 +4,11 @@
 the initial mapping where that is smaller, so that neither a start far away nor a poor one is the measure. And the value
 has settled: in the last fifth of the steps, at least, its lowest fell by no more than ``tol``, relatively. A method
 that converges at least as 1 / k is then that close to the minimum; and a mapping that is small because f is flat, far
-from the minimum, does not pass. Where the minimum is 0, the energy |x| unit is the measure of the value: a linear rate
-that has led to ``tol`` in the mapping has left its square in the value, and ``tol`` to the 3/2 a while before.
+from the minimum, does not pass. Where the value is far below mapping |x|, by which a convex function could still fall
+if the way were as long as x, its minimum is 0, and the mapping alone decides.
 
 **Stalled** asks that neither value nor error have found a new lowest for a fifth of all steps, at a mapping that is
-rounding. Both forget where the run began, but for a solution at 0, which has no size: down to ``tol`` of the start.
+rounding. Both forget where the run began, but for a solution at 0, which has no size.
 """
 
 from typing import Any, NamedTuple
@@ -27,7 +27,8 @@ WINDOW = 0.8
 """A window of values begins at this share of the step at which it ends."""
 
 FAR = 1e-7
-"""A start is no further away than ten million times the solution's size: only where that is 0 does this matter."""
+"""A solution so many times smaller than the largest x is 0, has no size, and the initial mapping is the unit; the value
+is believed to be 0 as well only where x has become smaller by as much again."""
 
 RUNNING = -1
 
@@ -65,8 +66,11 @@ class Progress(NamedTuple):
 def begin(dtype: Any, warm: SolverState | None) -> Progress:
     """Before the first step."""
     zero, count, infinite = jnp.zeros((), dtype), jnp.zeros((), jnp.int32), jnp.asarray(jnp.inf, dtype)
-    ratio = jnp.asarray(warm.scale if warm else 0, dtype)
-    return Progress(zero, zero, ratio, zero, infinite, infinite, infinite, jnp.full(3, jnp.inf, dtype), count, count, count)
+    # In old checkpoints it is a gradient, whatever its size.
+    ratio = jnp.minimum(jnp.asarray(warm.scale if warm else 0, dtype), 1)
+    return Progress(
+        zero, zero, ratio, zero, infinite, infinite, infinite, jnp.full(3, jnp.inf, dtype), count, count, count
+    )
 
 
 def judge(before: Progress, point: Point, tol: float, max_steps: int) -> tuple[Progress, Array]:
@@ -91,7 +95,7 @@ def judge(before: Progress, point: Point, tol: float, max_steps: int) -> tuple[P
     lows = jnp.where(before.window == 0, value, lows)
     fall = lows[0] - jnp.minimum(lows[1], lows[2])
     nothing_left = jnp.abs(value) <= tol**0.5 * point.mapping * size
-    settled = (fall <= (tol + 10 * eps) * jnp.abs(value)) | nothing_left | vanished
+    settled = (fall <= (tol + 10 * eps) * jnp.abs(value)) | nothing_left | (size <= FAR * tol * largest)
 
     gain = (error < before.smallest) | (value < before.lowest)
     since = jnp.where(gain, 0, before.since + 1)
