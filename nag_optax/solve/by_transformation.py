@@ -41,9 +41,9 @@ def by_transformation(tx: optax.GradientTransformation, proximal_point: Proximal
         updates, after = tx.update(gradient, state, at, value=f, grad=gradient, value_fn=problem.value)
         length = trees.norm(gradient)
         params, mapping, value, s = at, length, f, jnp.ones((), problem.dtype)
-        way = trees.norm(moved)
+        way, known = trees.norm(moved), jnp.asarray(point.curvature)
         curvature = trees.norm(trees.minus(gradient, last_gradient)) / jnp.where(way > 0, way, 1)
-        curvature = jnp.where(way > 0, jnp.maximum(curvature, GROW * point.curvature), point.curvature)
+        curvature = jnp.where(way > 0, jnp.maximum(curvature, GROW * known), known)
         resolution = jnp.finfo(problem.dtype).eps * (length + trees.norm(at) * curvature)
         if proximal_point:
             params, s = proximal_point(problem, at, gradient, after)
