@@ -29,6 +29,7 @@ from nag_optax.curvature import along_gradient
 from nag_optax.engine.restart import Evidence, Restart, RestartTest, as_test
 from nag_optax.solve.implicit import without_derivative
 from nag_optax.solve.method import Method, Point, Problem, start
+from nag_optax.solve.while_loop import while_loop
 
 SHRINK = 0.5
 GROW = 0.9
@@ -169,7 +170,7 @@ def _search(problem: Problem, point: Point, first: Array) -> Trial:
     def again(trial):
         return _try(problem, point, SHRINK * trial.step_size, trial)
 
-    return jax.lax.while_loop(goes_on, again, _before(problem, point)._replace(step_size=first / SHRINK))
+    return while_loop(goes_on, again, _before(problem, point)._replace(step_size=first / SHRINK))
 
 
 def _before(problem: Problem, point: Point) -> Trial:

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import optax
 from jax import Array
 
 from nag_optax import trees
 from nag_optax.scalars import Scalar
+from nag_optax.solve.backtracking import GROW
 from nag_optax.solve.method import Method, Point, Problem, start
 from nag_optax.validation import check_transformation
 
@@ -35,14 +37,21 @@ def by_transformation(tx: optax.GradientTransformation, proximal_point: Proximal
     def init(problem: Problem, params: Any, warm: Array | None) -> Point:
         if not (problem.smooth or proximal_point):
             raise ValueError("method: a transformation knows no prox; use one of the named methods.")
-        return start(params, (params, tx.init(params)), problem.dtype)
+        nothing = jax.tree.map(jnp.zeros_like, params)
+        carry = (params, tx.init(params), nothing, nothing)
+        infinite = jnp.asarray(jnp.inf, problem.dtype)
+        return start(params, carry, problem.dtype)._replace(objective=infinite, curvature=jnp.zeros_like(infinite))
 
     def advance(problem: Problem, point: Point) -> Point:
-        at, state = point.carry
+        at, state, moved, last_gradient = point.carry
         f, gradient = problem.value_and_gradient(at)
         updates, after = tx.update(gradient, state, at, value=f, grad=gradient, value_fn=problem.value)
         length = trees.norm(gradient)
-        params, mapping, value, s, resolution = at, length, f, jnp.ones((), problem.dtype), 0 * length
+        params, mapping, value, s = at, length, f, jnp.ones((), problem.dtype)
+        way, known = trees.norm(moved), jnp.asarray(point.curvature)
+        curvature = trees.norm(trees.minus(gradient, last_gradient)) / jnp.where(way > 0, way, 1)
+        curvature = jnp.where(way > 0, jnp.maximum(curvature, GROW * known), known)
+        resolution = jnp.finfo(problem.dtype).eps * (length + trees.norm(at) * curvature)
         if proximal_point:
             params, s = proximal_point(problem, at, gradient, after)
             s = jnp.asarray(s, problem.dtype)
@@ -59,7 +68,9 @@ def by_transformation(tx: optax.GradientTransformation, proximal_point: Proximal
             gradients=point.gradients + 1,
             values=point.values,
             stuck=jnp.asarray(False),
-            carry=(optax.apply_updates(at, updates), after),
+            carry=(optax.apply_updates(at, updates), after, updates, gradient),
+            objective=f + problem.prox_value(params),
+            curvature=curvature.astype(problem.dtype),
         )
 
     return Method(init, advance)

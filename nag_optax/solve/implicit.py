@@ -42,8 +42,29 @@ def differentiable(problem: Problem, solution: Any, step_size: Any, linear_solve
         return jax.tree.map(lambda d: (d / step_size).astype(problem.dtype), step)
 
     wide = jax.tree.map(lambda x: x.astype(problem.dtype), solution)
-    root = jax.lax.custom_root(residual, wide, lambda _, x: x, linear_solve)
+    try:
+        root = jax.lax.custom_root(residual, wide, lambda _, x: x, linear_solve)
+    except Exception as error:  # the derivative is traced here, though nobody may ask for it
+        return _refusing(residual, wide, solution, error)
     return jax.tree.map(jnp.astype, root, dtypes)
+
+
+def _refusing(residual: Callable[[Any], Any], wide: Any, solution: Any, reason: Exception) -> Any:
+    """The solution, whose derivative with respect to anything that the residual depends on is an error."""
+    _, depends_on = jax.closure_convert(residual, wide)
+
+    @jax.custom_jvp
+    def of(solution, depends_on):
+        return solution
+
+    @of.defjvp
+    def refuse(primals, tangents):
+        raise ValueError(
+            "minimize: the solution has no derivative, because the gradient of fun, or prox, has none; a way out is "
+            f"implicit_diff=False where the steps have one. {type(reason).__name__}: {reason}"
+        ) from reason
+
+    return of(solution, depends_on)
 
 
 def _as_float(x: Array) -> Array:
@@ -55,12 +76,41 @@ def _as(dtype: Any, x: Array) -> Array:
 
 
 def by_gmres(linear: Callable[[Any], Any], right: Any) -> Any:
-    """Solves ``linear(x) = right`` to a few digits less than the dtype has; differentiable in both directions."""
+    """Solves ``linear(x) = right`` to a few digits less than the dtype has; differentiable in both directions.
+
+    Where the system is singular, which breaks GMRES down, or GMRES does not arrive: the least-squares solution of the
+    smallest norm.
+    """
     eps = max(float(jnp.finfo(x.dtype).eps) for x in jax.tree.leaves(right))
     size = sum(x.size for x in jax.tree.leaves(right))
 
     def solve(matrix, b):
-        return gmres(matrix, b, tol=10 * eps, atol=0.0, restart=min(size, 60), maxiter=200)[0]
+        x = gmres(matrix, b, tol=10 * eps, atol=0.0, restart=min(size, 60), maxiter=200)[0]
+        arrived = trees.norm(trees.minus(b, matrix(x))) <= eps**0.5 * trees.norm(b)  # not where x is NaN
+        return jax.lax.cond(arrived, lambda: x, lambda: _least_squares(matrix, b, eps, max_steps=10 * size + 100))
 
     # gmres makes its tolerance of the right side, which its own derivative cannot transpose.
     return jax.lax.custom_linear_solve(linear, right, solve, transpose_solve=solve)
+
+
+def _least_squares(matrix: Callable[[Any], Any], b: Any, eps: float, max_steps: int) -> Any:
+    """Conjugate gradients on the normal equations (Bjorck, 1996, algorithm 7.4.1): from 0, of the smallest norm."""
+    transpose = jax.linear_transpose(matrix, b)
+    first = transpose(b)[0]
+    enough = (10 * eps) ** 2 * trees.squared_norm(first)
+
+    def goes_on(carry):
+        _, _, _, slope, steps = carry
+        return (slope > enough) & (steps < max_steps)
+
+    def step(carry):
+        x, residual, direction, slope, steps = carry
+        image = matrix(direction)
+        length = slope / trees.squared_norm(image)
+        x, residual = trees.plus(x, length, direction), trees.plus(residual, -length, image)
+        gradient = transpose(residual)[0]
+        after = trees.squared_norm(gradient)
+        return x, residual, trees.plus(gradient, after / slope, direction), after, steps + 1
+
+    zero = jax.tree.map(jnp.zeros_like, b)
+    return jax.lax.while_loop(goes_on, step, (zero, b, first, trees.squared_norm(first), 0))[0]

@@ -49,6 +49,8 @@ class Point(NamedTuple):
       values: how often f alone was.
       stuck: whether the method can go no further.
       carry: what else the method keeps.
+      objective: f + g near params, where value is a surrogate; None where it is not.
+      curvature: of f near params; None where it is 1 / step_size.
     """
 
     params: Any
@@ -61,6 +63,8 @@ class Point(NamedTuple):
     values: Array
     stuck: Array
     carry: Any
+    objective: Array | None = None
+    curvature: Array | None = None
 
 
 class Method(NamedTuple):

@@ -60,15 +60,18 @@ def minimize(
       method: "full_backtracking", which needs to know nothing; "fista" with ``step_size``; "adanag" (g = 0) or
         "ac_fgm", which have no line search; any Optax transformation (g = 0); or a `Method` of `nag_optax.extend`.
       step_size: of "fista", at most 1 / L.
-      tol: relative size of the gradient mapping at which to stop; its unit is the larger of its initial size and of the
-        gradient of f, so that the problem's scale does not matter. Positive.
+      tol: at which to stop: the gradient mapping is smaller than this, relative to |grad f| + |x| L (or to its initial
+        size, where that is smaller), and the value has fallen by less, relatively, in the last fifth of the steps. No
+        unit of the problem matters, nor where it starts. Positive.
       max_steps: at least 1.
       has_aux: whether ``fun`` returns more than its value.
       args: passed to ``fun``; derivatives with respect to them go through the solution.
       implicit_diff: whether derivatives come from the implicit function theorem, the default, or from the unrolled
         steps, in the memory of all of them (then every step is taken, and costs as much as ``max_steps`` of them).
-      linear_solve: ``linear_solve(linear_function, right_side)``, for the implicit derivatives.
-      callback: called from the device after every step with (step, value, error).
+      linear_solve: ``linear_solve(linear_function, right_side)``, for the implicit derivatives; by default GMRES,
+        and the solution of the smallest norm where the system is singular.
+      callback: called on the host after every step with (step, value, error); it may raise StopIteration or
+        TimeoutError, which ends the run with the best point (not with ``implicit_diff=False``, which asks nobody).
       history: whether to keep value and error of every step, in ``Solution.state.history``.
 
     Raises:
@@ -133,7 +136,7 @@ def _method(method: Any, prox: Any, step_size: Any) -> Method:
                 raise ValueError("method: 'adanag' is for smooth problems; use another one, or prox=None.")
             return by_transformation(adanag())
         case "ac_fgm":
-            return by_transformation(ac_fgm(prox), _proximal_step)
+            return by_transformation(ac_fgm(prox), None if _is_nothing(prox) else _proximal_step)
         case _:
             return full_backtracking()
 

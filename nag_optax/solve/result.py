@@ -13,6 +13,7 @@ class Status(enum.IntEnum):
     MAX_STEPS = 1
     NONFINITE = 2
     STALLED = 3
+    STOPPED = 4
 
 
 WORDS = {
@@ -20,6 +21,7 @@ WORDS = {
     Status.MAX_STEPS: "stopped at max_steps",
     Status.NONFINITE: "stopped at a function or gradient that is not finite",
     Status.STALLED: "stalled: as accurate as the dtype permits",
+    Status.STOPPED: "stopped by the callback",
 }
 
 
@@ -40,7 +42,7 @@ class SolverState(NamedTuple):
 
     Attributes:
       step_size: of the last step.
-      scale: the initial gradient mapping, a unit of the error.
+      scale: the unit of the error, relative to |grad f| + |params| / step_size: a number without units.
       gradients: evaluations of f and its gradient.
       values: evaluations of f alone.
       history: a `History`, or None.
@@ -59,7 +61,7 @@ class Solution(NamedTuple):
     Attributes:
       params: the minimiser; where the method did not converge, the best finite point that it saw.
       value: f + g at params (f alone if the prox does not know its g).
-      error: norm of the gradient mapping relative to the problem's scale.
+      error: norm of the gradient mapping in the unit that ``tol`` of `nag_optax.minimize` describes.
       steps: steps taken.
       status: a `Status`, as an int32.
       state: for warm starts: pass the whole solution in the place of initial params.

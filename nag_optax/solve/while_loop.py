@@ -1,0 +1,36 @@
+"""``jax.lax.while_loop``, also inside of ``jax.shard_map``, where a carry varies over the same axes all the way."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+
+def while_loop(goes_on: Callable[[Any], Any], body: Callable[[Any], Any], first: Any) -> Any:
+    """The same; a leaf of ``first`` that does not vary over an axis yet is cast if it does after the body."""
+    if not _inside_shard_map():
+        return jax.lax.while_loop(goes_on, body, first)
+    carry = _after(body, first)
+    return jax.lax.while_loop(goes_on, lambda before: jax.tree.map(_vary_like, body(before), carry), carry)
+
+
+def _after(body: Callable[[Any], Any], first: Any) -> Any:
+    """``first``, varying over all the axes over which it will."""
+    varying = jax.tree.map(_vary_like, first, jax.eval_shape(body, first))
+    return first if jax.tree.map(_axes, varying) == jax.tree.map(_axes, first) else _after(body, varying)
+
+
+def _inside_shard_map() -> bool:
+    current = getattr(jax.sharding, "get_abstract_mesh", None)  # not in the oldest supported jax
+    return bool(current and hasattr(jax.lax, "pcast") and current().manual_axes)
+
+
+def _axes(x: Any) -> frozenset:
+    abstract = x if isinstance(x, jax.ShapeDtypeStruct) else jax.typeof(x)
+    kind = getattr(abstract, "manual_axis_type", None)  # of jax 0.10; before, it was the field vma
+    return getattr(kind, "varying", None) or getattr(abstract, "vma", None) or frozenset()
+
+
+def _vary_like(x: Any, other: Any) -> Any:
+    missing = tuple(sorted(_axes(other) - _axes(x)))
+    return jax.lax.pcast(x, missing, to="varying") if missing else x
