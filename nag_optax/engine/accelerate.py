@@ -136,6 +136,10 @@ def accelerate(
     @mixing
     def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, AccelerateState]:
         gradients, whole = updates, (state.momentum, state.scales)
+        if not buffer.holds(*whole):
+            raise ValueError(
+                "accumulator_dtype is not that of the state's buffer: nag_optax.reanchor(tx, state, params) converts it."
+            )
         params = trees.beside(gradients, params)
         stored, scales = (trees.beside(gradients, part) for part in whole)
         state = state._replace(momentum=load(stored, scales))

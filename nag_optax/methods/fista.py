@@ -120,6 +120,8 @@ def fista(
         dtype, params = state.value.dtype, trees.beside(updates, params)
         s = scalar_at(step_size, counter(state.step, dtype))
         x = trees.beside(updates, state.base.params)
+        # Where the momentum begins, x is where params are, also if somebody has put them elsewhere.
+        x = trees.where(state.age == 0, params, x)
         z = prox(trees.plus(params, -s, updates), s)
         _, beta, carry = sequence.values(counter(state.age, dtype), state.carry)
         age, value, x_next = increment(state.age), state.value, z

@@ -132,14 +132,15 @@ def slow_weights(
             raise ValueError("slow_weights needs params: call update(gradients, state, params).")
         check_axis(axis_name)
         whole, params = params, trees.beside(updates, params)
-        slow_part, residual_part = (trees.beside(updates, part) for part in (state.slow, state.residual))
+        slow_weights = _anchored(state, whole)
+        slow_part, residual_part = (trees.beside(updates, part) for part in (slow_weights, state.residual))
         moves, inner_state = inner.update(updates, state.inner, params, **extra)
         moves = jax.tree.map(lambda p, u: jnp.asarray(u, jnp.result_type(p)), params, moves)
         age = increment(state.age)
         due = age >= period
 
         def carry_on() -> tuple[Any, SlowWeightsState]:
-            return moves, SlowWeightsState(age, state.slow, inner_state, state.outer, state.residual)
+            return moves, SlowWeightsState(age, slow_weights, inner_state, state.outer, state.residual)
 
         def synchronise() -> tuple[Any, SlowWeightsState]:
             pseudo_gradient = jax.tree.map(jnp.subtract, slow_part, optax.apply_updates(params, moves))
@@ -147,7 +148,7 @@ def slow_weights(
             outer_moves, outer_state = outer.update(pseudo_gradient, state.outer, slow_part)
             slow: Any = optax.apply_updates(slow_part, outer_moves)
             back = jax.tree.map(jnp.subtract, slow, params)
-            slow, residual = trees.filled(slow, state.slow), trees.filled(residual, state.residual)
+            slow, residual = trees.filled(slow, slow_weights), trees.filled(residual, state.residual)
             start_inner = inner.init(trees.beside(state.slow, whole)) if reset_inner else inner_state
             after = SlowWeightsState(jnp.zeros_like(age), slow, start_inner, outer_state, residual)
             # Inside shard_map, a constant and a value that may vary between replicas have different types.
@@ -156,6 +157,24 @@ def slow_weights(
         return jax.lax.cond(due, synchronise, carry_on)
 
     return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _anchored(state: SlowWeightsState, params: Any) -> Any:
+    """The slow weights; where a period begins and params are elsewhere, somebody has put them there: they are params.
+
+    After a synchronisation params are the slow weights up to a rounding, which must not add up.
+    """
+    params = trees.beside(state.slow, params)
+
+    def begin(slow: Array, param: Array) -> Array:
+        rounding = 4 * jnp.finfo(slow.dtype).eps * jnp.maximum(jnp.abs(slow), jnp.abs(param))
+        return jnp.where(jnp.abs(slow - param) <= rounding, slow, param)
+
+    return jax.lax.cond(
+        state.age == 0,
+        lambda: jax.tree.map(begin, state.slow, params),
+        lambda: trees.where(True, state.slow, params),  # of the same type inside of shard_map
+    )
 
 
 def _check_axis_name(axis_name: Any) -> None:

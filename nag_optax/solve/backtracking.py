@@ -206,5 +206,5 @@ def _try(problem: Problem, point: Point, step_size: Array, before: Trial) -> Tri
     finite = jnp.isfinite(f_x) & jnp.isfinite(f_y) & jnp.isfinite(distance)
     excess = jnp.where(finite, curvature / jnp.where(allowed > 0, allowed, 1), jnp.inf)
     excess = jnp.where(f_x == -jnp.inf, 0, excess)  # unbounded from below, which the loop reports
-    counts = before.trials + 1, before.values + 1, before.gradients + 1 + needs_gradients
+    counts = before.trials + 1, before.values + 1, before.gradients + 1 + needs_gradients.astype(jnp.int32)
     return Trial(step_size, t, y, x, f_y, f_x, gradient, distance, excess, *counts)

@@ -35,10 +35,12 @@ class Buffer(NamedTuple):
       init: params to what is kept of an empty buffer, (values, scales), pytrees like params; scales are ``()`` where
         there are none.
       store: (buffer, values as they were, updates so far) to (values, scales), which `load` reads.
+      holds: whether (values, scales) are those of this buffer, and not of one in another dtype.
     """
 
     init: Callable[[Any], tuple[Any, Any]]
     store: Callable[[Any, Any, Array], tuple[Any, Any]]
+    holds: Callable[[Any, Any], bool]
 
 
 def make_buffer(accumulator_dtype: Any) -> Buffer:
@@ -65,7 +67,7 @@ def make_buffer(accumulator_dtype: Any) -> Buffer:
 
 def load(values: Any, scales: Any) -> Any:
     """The buffer of its values and scales, a pytree like params."""
-    return values if isinstance(scales, tuple) and scales == () else jax.tree.map(_load_leaf, values, scales)
+    return jax.tree.map(_load_leaf, values, scales) if _has_scales(scales) else values
 
 
 def kept_as(values: Any, scales: Any, momentum: dict[Any, Array], step: Array) -> tuple[Any, Any]:
@@ -84,7 +86,10 @@ def _plain(dtype: Any) -> Buffer:
     def init(params):
         return jax.tree.map(lambda p: jnp.zeros_like(p, dtype=_wide_dtype(p, dtype)), params), ()
 
-    return Buffer(init, lambda momentum, values, step: (momentum, ()))
+    def holds(values, scales):
+        return not _has_scales(scales) and all(v.dtype == _wide_dtype(v, dtype) for v in jax.tree.leaves(values))
+
+    return Buffer(init, lambda momentum, values, step: (momentum, ()), holds)
 
 
 def _quantized(dtype: Any) -> Buffer:
@@ -124,11 +129,19 @@ def _quantized(dtype: Any) -> Buffer:
         ]
         return tuple(structure.unflatten([pair[i] for pair in pairs]) for i in (0, 1))
 
-    return Buffer(init, store)
+    def holds(values, scales):
+        leaves = jax.tree.leaves(values)
+        return not leaves or (_has_scales(scales) and all(v.dtype == dtype for v in leaves if _in_bytes(v)))
+
+    return Buffer(init, store, holds)
 
 
 def _load_leaf(values: Array, scales: Array) -> Array:
     return recall(values, scales) if _in_bytes(values) else values
+
+
+def _has_scales(scales: Any) -> bool:
+    return not (isinstance(scales, tuple) and scales == ())
 
 
 def _in_bytes(values: Array) -> bool:
