@@ -138,7 +138,8 @@ def accelerate(
         gradients, whole = updates, (state.momentum, state.scales)
         if not buffer.holds(*whole):
             raise ValueError(
-                "accumulator_dtype is not that of the state's buffer: nag_optax.reanchor(tx, state, params) converts it."
+                "accumulator_dtype is not that of the state's buffer: "
+                "nag_optax.reanchor(tx, state, params) converts it."
             )
         params = trees.beside(gradients, params)
         stored, scales = (trees.beside(gradients, part) for part in whole)

@@ -67,6 +67,7 @@ def compensated() -> optax.GradientTransformation:
         params, part = params_of("compensated", updates, params), beside(updates, state.residual)
         _check_dtypes(params, part)
 
+        @jax.jit  # traced once for all leaves of a shape
         def land(p, u, residual):
             if not is_low(p):
                 return u, residual

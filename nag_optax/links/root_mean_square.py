@@ -58,6 +58,7 @@ def over_root_mean_square(
     """
     looks_ahead = not (isinstance(lookahead, int | float) and lookahead == 0)
 
+    @mixing
     def init(params: Any) -> RootMeanSquareState:
         return RootMeanSquareState(
             step=jnp.zeros((), jnp.int32),

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from nag_optax.engine.storage.rounding import mixed, stochastically_rounded
+from nag_optax.engine.storage.rounding import rounded_in_turns
 from nag_optax.links.landing import is_low
 from nag_optax.readings import Readings
 from nag_optax.scalars import Scalar, counter, hyperparameter_dtype, increment, mixing, scalar_at
@@ -183,20 +183,15 @@ class _Decay:
         return optax.with_extra_args_support(method)
 
     def _decayed(self, updates: Any, params: Any, shrink: Scalar, step: Array) -> Any:
-        def decay(leaf: int, update: Array, param: Array) -> Array:
+        def decay(update: Array, param: Array) -> Array:
             shrunk = widened(update) - shrink * param
             shrunk = shrunk / (1 + shrink) if self.proximal else shrunk
             if not is_low(update):
                 return shrunk.astype(update.dtype)
             # A decay is far below half a unit of the update: rounded to the nearest, it would be lost in every step.
-            return stochastically_rounded(shrunk, update.dtype, mixed(jnp.uint32(leaf)), step)
+            return rounded_in_turns(shrunk, update.dtype, step)
 
-        def decay_all(updates: Any, params: Any) -> Any:
-            leaves, structure = jax.tree.flatten(updates)
-            pairs = zip(leaves, structure.flatten_up_to(params), strict=True)
-            return structure.unflatten([decay(i, u, p) for i, (u, p) in enumerate(pairs)])
-
-        link = optax.stateless(decay_all)
+        link = optax.stateless(lambda updates, params: jax.tree.map(decay, updates, params))
         link = link if self.mask is None else optax.masked(link, self.mask)
         return link.update(updates, link.init(params), params)[0]
 

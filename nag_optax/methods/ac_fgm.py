@@ -148,8 +148,8 @@ def ac_fgm(
         gradient = optax.tree.cast_like(gradient, state.gradient)
         taus = (jnp.asarray(tau_next, dtype), jnp.where(first, tau_before, tau))
         eta = jnp.asarray(eta, dtype)
-        trio = map(trees.filled, (average, params, gradient), whole)
-        return updates, AcFgmState(increment(state.step), *trio, value, eta, taus, state.base)
+        average, params, gradient = map(trees.filled, (average, params, gradient), whole)
+        return updates, AcFgmState(increment(state.step), average, params, gradient, value, eta, taus, state.base)
 
     return optax.GradientTransformationExtraArgs(init, update)
 

@@ -26,7 +26,7 @@ def loss(params):
 
 def two_updates(name, params):
     tx = make(name)
-    state = tx.init(params)
+    updates, state = params, tx.init(params)
     for _ in range(2):
         updates, state = tx.update(params, state, params, value=loss(params), value_fn=loss)
     return updates, state

@@ -35,7 +35,7 @@ METHODS = {
 @pytest.mark.parametrize("method", METHODS)
 def test_they_work_in_an_eager_loop(method, schedule, init):
     tx, params = METHODS[method](SCHEDULES[schedule]), jnp.ones(2)
-    state = init(tx)(params)
+    updates, state = params, init(tx)(params)
     for _ in range(3):
         updates, state = tx.update(params, state, params)
     assert jnp.isfinite(updates).all()

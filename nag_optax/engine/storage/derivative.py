@@ -12,26 +12,27 @@ import weakref
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.core import Tracer
 
 from nag_optax.engine.storage import blocks
 
 _traced: dict[int, tuple[weakref.ref, weakref.ref, Array]] = {}
-"""Buffers that are being traced, by the identity of their bytes; gone with them."""
+"""What bytes that are being traced were rounded from, by their identity; gone with them, to which it must not refer."""
 
 
 def remember(values: Array, scales: Array, momentum: Array) -> None:
     """Keeps the derivative of a buffer as long as its bytes, if there is somebody who may ask for it."""
-    if isinstance(momentum, jax.core.Tracer):
+    if isinstance(momentum, Tracer):
         key, forget = id(values), _traced.pop  # bound here, because it is called at the interpreter's end, too
         alive = weakref.ref(values, lambda _: forget(key, None))
-        _traced[key] = alive, weakref.ref(scales), _straight_through(momentum, values, scales)
+        _traced[key] = alive, weakref.ref(scales), momentum
 
 
 def recall(values: Array, scales: Array) -> Array:
     """The buffer of bytes and their scales."""
     entry = _traced.get(id(values))
     if entry is not None and entry[0]() is values and entry[1]() is scales:
-        return entry[2]
+        return _straight_through(entry[2], values, scales)
     return _underivable(values, scales)
 
 

@@ -8,17 +8,19 @@ where a generator of ``jax.random`` would cost more than the update itself (docs
 """
 
 import math
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-GOLDEN = 0x9E3779B9
-"""The golden ratio's part below 1, in units of 2^-32: its multiples, modulo 1, are the most evenly spread."""
+SPREAD = 0xC13FA9A9, 0x91E10DA5
+"""1 / rho and 1 / rho^2 in units of 2^-32, with rho^3 = rho + 1: modulo 1, their multiples are evenly spread (Roberts,
+2018), here over entries and turns."""
 
 
-def stochastically_rounded(x: Array, dtype: Any, seed: Array, turn: Array | int = 0) -> Array:
+def stochastically_rounded(x: Array, dtype: Any, seed: Array) -> Array:
     """The array in a dtype of lower precision, [x.shape], equal to x in the mean over seeds.
 
     What the dtype represents stays as it is, and so do NaN, infinities, and what rounds to them. The derivative of a
@@ -28,10 +30,8 @@ def stochastically_rounded(x: Array, dtype: Any, seed: Array, turn: Array | int 
       x: real floating array, of float32 or better.
       dtype: an integer or a floating dtype of at most 16 bits.
       seed: a uint32 scalar; others give other bits.
-      turn: a count. With one seed and turns 0, 1, ... the thresholds of an entry are not independent but evenly spread:
-        the errors of n roundings add up to a few units, where those of n seeds add up to sqrt(n).
     """
-    bits = (mixed(_indices(x.shape) ^ seed) + jnp.asarray(turn).astype(jnp.uint32) * jnp.uint32(GOLDEN)) >> 16
+    bits = mixed(_indices(x.shape) ^ seed) >> 16
     threshold = (bits.astype(x.dtype) + 0.5) * 2.0**-16  # inside of (0, 1)
     if jnp.issubdtype(dtype, jnp.integer):
         return jnp.floor(x + threshold).astype(dtype)
@@ -42,6 +42,31 @@ def stochastically_rounded(x: Array, dtype: Any, seed: Array, turn: Array | int 
     beyond = jnp.nextafter(nearest, jnp.where(error > 0, most, -most))
     gap = jnp.abs(beyond.astype(x.dtype) - nearest.astype(x.dtype))
     return _straight_through(given, jnp.where(jnp.abs(error) > threshold * gap, beyond, nearest))
+
+
+@partial(jax.jit, static_argnames="dtype")  # traced once for all leaves of a shape
+def rounded_in_turns(x: Array, dtype: Any, turn: Array) -> Array:
+    """The array in a dtype of 16 bits, up or down by thresholds that turn, [x.shape].
+
+    What the dtype represents stays as it is. The thresholds of an entry are evenly spread over the turns, so that what
+    n roundings of a constant have added adds up to about a unit, where it would be sqrt(n) units at random.
+
+    Args:
+      x: real floating array; float32 is enough.
+      dtype: bfloat16 or float16.
+      turn: a counter, such as that of updates.
+    """
+    x, dtype = x.astype(jnp.float32), jnp.dtype(dtype)
+    of_entry, of_turn = map(jnp.uint32, SPREAD)
+    phase = _indices(x.shape) * of_entry + turn.astype(jnp.uint32) * of_turn
+    below = 23 - jnp.finfo(dtype).nmant  # bits of a float32 that the dtype does not have
+    bits = jax.lax.bitcast_convert_type(x, jnp.uint32) + (phase >> (32 - below))
+    rounded = jax.lax.bitcast_convert_type(bits & jnp.uint32(2**32 - 2**below), jnp.float32)
+    if dtype == jnp.float16:  # whose subnormals have fewer bits
+        unit = 2.0**-24
+        subnormal = jnp.floor(x / unit + phase.astype(jnp.float32) * 2.0**-32) * unit
+        rounded = jnp.where(jnp.abs(x) < 2.0**-14, subnormal, rounded)
+    return _straight_through(x, rounded.astype(dtype))
 
 
 @jax.custom_jvp
