@@ -104,13 +104,13 @@ def check_entries(name: str, value: Any, *, at_least: float = -np.inf, may_be_in
                 raise ValueError(f"{name} must {words} in every entry, got {leaf!r}.")
 
 
-def look_ahead(function: Callable[..., Any], *arguments: Any) -> Any:
+def look_ahead(function: Callable[[], Any]) -> Any:
     """What ``jax.eval_shape`` returns; the result itself, where a schedule in Python needs concrete counts."""
     try:
-        return jax.eval_shape(function, *arguments)
+        return jax.eval_shape(function)
     except jax.errors.JAXTypeError:
         with jax.ensure_compile_time_eval():
-            return function(*arguments)
+            return function()
 
 
 def check_integer(name: str, value: Any, *, at_least: int, may_be_traced: bool = False) -> None:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax import Array
 
@@ -27,7 +28,6 @@ from nag_optax.validation import (
     check_takes,
     check_transformation,
     flags_of,
-    is_concrete,
     look_ahead,
     number_or_schedule,
 )
@@ -60,7 +60,8 @@ def decayed(
       tx: the method, with its learning rate applied; or a function of the learning rate that makes it, such as
         ``functools.partial(nag, momentum=0.95)``: then a schedule is evaluated once an update, here.
       learning_rate: that of the method, at least 0; a number or an Optax schedule of the update, counted from 0.
-      weight_decay: at least 0; a number or a schedule. Params shrink by learning_rate * weight_decay.
+      weight_decay: at least 0; a number or a schedule. Params shrink by learning_rate * weight_decay. None is a static
+        0.
       mask: which parameters decay, as in ``optax.adamw``: a pytree of booleans or a function of params that returns
         one; None for all.
 
@@ -154,13 +155,15 @@ class _Decay:
             check_takes("tx", tx, 1, "a gradient transformation of Optax, or a function of the learning rate")
         self.tx, self.mask, self.proximal = tx, _checked(mask), proximal
         self.whole = self._method(self.learning_rate)
-        self.is_off = weight_decay is None or (is_concrete(weight_decay) and weight_decay == 0)
+        # An array is no static 0, not even a concrete one: in inject_hyperparams it may be another one later.
+        is_number = isinstance(weight_decay, int | float | np.number)
+        self.is_off = weight_decay is None or (is_number and weight_decay == 0)
         if self.is_off and mask is not None:
             raise ValueError("mask is for weight_decay, which is 0: leave mask out.")
 
     def look_ahead(self, params: Any) -> None:
         """Raises if the schedule of the decay returns no scalar, or the mask no booleans."""
-        look_ahead(lambda count: scalar_at(self.weight_decay, count), jnp.zeros((), jnp.int32))
+        look_ahead(lambda: scalar_at(self.weight_decay, jnp.zeros((), jnp.int32)))
         if callable(self.mask):
             self.mask(params)
 

@@ -102,8 +102,12 @@ def fista(
 
     def init(params: Any) -> FistaState:
         dtype = hyperparameter_dtype(params)
-        zero = counter(jnp.zeros((), jnp.int32), dtype)
-        look_ahead(lambda k: (scalar_at(step_size, k), sequence.values(k, sequence.init())), zero)
+
+        def first() -> Any:
+            zero = counter(jnp.zeros((), jnp.int32), dtype)
+            return scalar_at(step_size, zero), sequence.values(zero, sequence.init())
+
+        look_ahead(first)
         check_steps("prox", prox, params)
         return FistaState(
             step=jnp.zeros((), jnp.int32),

@@ -79,6 +79,9 @@ WRAPPERS = {
     "clipped after": (lambda tx: optax.chain(tx, optax.clip(0.01)), False),
 }
 
+# Optax's MultiSteps adds up real parts, and its clip refuses complex numbers.
+REAL_ONLY = {"steps", "clipped", "named", "clipped after"}
+
 
 def signature(tree):
     return jax.tree.map(lambda x: (jnp.shape(x), jnp.result_type(x)), tree)
@@ -102,6 +105,8 @@ def test_whatever_comes_together(part):
     )
     @given(st.just(part), real_trees if part else trees, METHODS, st.sampled_from(sorted(WRAPPERS)))
     def holds(_, params, method, wrapper):
+        if wrapper in REAL_ONLY and any(map(jnp.iscomplexobj, jax.tree.leaves(params))):
+            return
         wrap, readable = WRAPPERS[wrapper]
         tx = optax.with_extra_args_support(wrap(method))
         state = tx.init(params)
