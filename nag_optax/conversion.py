@@ -88,10 +88,9 @@ def _moments(state: Any, name: str) -> Moments:
         case AccelerateState() as part:
             return Moments(part.step, part.velocity(), None)
         case optax.ScaleByAdamState(count, mu, nu):
-            return Moments(count, mu, nu)
+            return Moments(jnp.asarray(count), mu, nu)
         case optax.TraceState(trace):
-            counts = {x.shape: x for x in _schedules(state)}
-            return Moments(next(iter(counts.values()), None), trace, None)
+            return Moments(next(iter(_schedules(state)), None), trace, None)
     raise AssertionError("unreachable: one of four kinds")
 
 
@@ -99,7 +98,7 @@ def _schedules(state: Any) -> list[Array]:
     """The counters of the schedules in a state."""
     kind = optax.ScaleByScheduleState
     parts = jax.tree.leaves(state, is_leaf=lambda part: isinstance(part, kind))
-    return [part.count for part in parts if isinstance(part, kind)]
+    return [jnp.asarray(part.count) for part in parts if isinstance(part, kind)]
 
 
 def _scalars_after(tx: optax.GradientTransformation, params: Any, count: Array) -> Any:
