@@ -60,7 +60,9 @@ def compensated() -> optax.GradientTransformation:
 
     def init(params: Any) -> CompensatedState:
         hyperparameter_dtype(params)
-        return CompensatedState(jax.tree.map(lambda p: jnp.zeros_like(p) if is_low(p) else jnp.zeros(()), params))
+        return CompensatedState(
+            jax.tree.map(lambda p: jnp.zeros_like(p) if is_low(p) else jnp.zeros((), jnp.float32), params)
+        )
 
     @mixing
     def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, CompensatedState]:

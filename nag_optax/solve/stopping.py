@@ -89,7 +89,8 @@ def judge(before: Progress, point: Point, tol: float, max_steps: int) -> tuple[P
     unit = jnp.maximum(jnp.where(vanished, first, ours), point.gradient)
     error = jnp.where(point.mapping > 0, point.mapping / jnp.where(unit > 0, unit, 1), point.mapping)
 
-    rolls = (before.window == 0) | (before.window <= WINDOW * steps)
+    taken = steps.astype(dtype)
+    rolls = (before.window == 0) | (before.window.astype(dtype) <= WINDOW * taken)
     current = jnp.where(rolls, value, jnp.minimum(before.lows[2], value))
     lows = jnp.where(rolls, jnp.roll(before.lows, -1), before.lows).at[2].set(current)
     lows = jnp.where(before.window == 0, value, lows)
@@ -100,7 +101,7 @@ def judge(before: Progress, point: Point, tol: float, max_steps: int) -> tuple[P
     gain = (error < before.smallest) | (value < before.lowest)
     since = jnp.where(gain, 0, before.since + 1)
     unresolved = (point.mapping <= 10 * point.resolution) & jnp.isfinite(point.resolution)
-    exhausted = unresolved & (since >= PATIENCE) & (since >= (1 - WINDOW) * steps)
+    exhausted = unresolved & (since >= PATIENCE) & (since.astype(dtype) >= (1 - WINDOW) * taken)
 
     finite = jnp.isfinite(point.value) & jnp.isfinite(point.mapping) & jnp.isfinite(point.gradient)
     status = jnp.select(

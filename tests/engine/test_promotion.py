@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import pytest
 from jax.experimental import checkify
 
-from nag_optax import fista, prox
+from nag_optax import fista, minimize, prox
 from tests.catalogue import CATALOGUE
 
 DTYPES = {"bfloat16": ("bfloat16",) * 2, "mixed": ("bfloat16", "float32"), "float32": ("float32",) * 2}
@@ -50,3 +50,31 @@ def test_no_false_alarm(name, zeros):
     params = jax.tree.map(jnp.zeros_like, params) if zeros else {**params, "w": params["w"].at[0].set(0)}
     error, _ = checkify.checkify(lambda p: two_updates(name, p), errors=checkify.float_checks)(params)
     assert error.get() is None
+
+
+MINIMIZERS = {
+    "full_backtracking": {"prox": prox.l1(0.01), "history": True},
+    "fista": {"prox": prox.l1(0.01), "step_size": 0.5},
+    "adanag": {},
+    "ac_fgm": {"prox": prox.l1(0.01)},
+}
+
+
+@pytest.mark.parametrize("method", MINIMIZERS)
+def test_minimize_under_strict_promotion(method):
+    def solve():
+        return minimize(loss, tree("float32", "float32"), method=method, max_steps=20, **MINIMIZERS[method])
+
+    expected = solve()
+    with jax.numpy_dtype_promotion("strict"):
+        chex.assert_trees_all_equal(solve(), expected)
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_float64_is_for_params_that_have_it(name):
+    for dtype in ("bfloat16", "float32"):
+        params = tree(dtype, dtype)
+        state = jax.eval_shape(make(name).init, params)
+        assert not [leaf for leaf in jax.tree.leaves(state) if leaf.dtype == "float64"]
+        assert jax.eval_shape(lambda p, n=name: two_updates(n, p), params)[1] == state

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -45,6 +46,8 @@ def call(monkeypatch, capsys):
             runpy.run_module(f"programs.{program}", run_name="__main__")
         except SystemExit as exit:
             status = exit.code
+        finally:
+            jax.config.update("jax_enable_x64", False)  # which a program may turn on
         return status, *capsys.readouterr()
 
     return call

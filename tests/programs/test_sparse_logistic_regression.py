@@ -2,9 +2,7 @@
 
 import csv
 
-import jax
 import numpy as np
-import pytest
 
 PROGRAM = "sparse_logistic_regression"
 
@@ -24,11 +22,3 @@ def test_the_path_is_solved_twice_and_saved(tmp_path, call):
     assert (out / "path.png").stat().st_size > 10_000
     status, _, errors = call(PROGRAM, "--out", out)
     assert status == 2 and "is not empty" in errors
-
-
-@pytest.fixture(autouse=True)
-def back_to_float32():
-    """The program turns float64 on, as a program may."""
-    jax.config.update("jax_enable_x64", True)
-    yield
-    jax.config.update("jax_enable_x64", False)

@@ -101,7 +101,7 @@ def _quantized(dtype: Any) -> Buffer:
 
     def empty_scales(v):
         if not _in_bytes(v):
-            return jnp.zeros(())
+            return jnp.zeros((), jnp.float32)
         # Computed, to inherit the sharding; behind a barrier, or XLA computes it while it compiles, for minutes.
         return blocks.largest(jax.lax.optimization_barrier(v).astype(jnp.float32))
 
@@ -111,7 +111,7 @@ def _quantized(dtype: Any) -> Buffer:
 
     def store_leaf(m, v, seed):
         if not _in_bytes(v):
-            return m, jnp.zeros(())
+            return m, jnp.zeros((), jnp.float32)
         scale = blocks.largest(m) / levels
         scale = jnp.where(scale < jnp.finfo(scale.dtype).tiny, 0, scale)
         units = jnp.where(scale > 0, 1 / jnp.where(scale > 0, scale, 1), 0)  # 1 / 0 nowhere: debuggers would see it
