@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax import Array
 
@@ -210,5 +211,5 @@ def _first(rule: Rule, dtype: Any) -> Coefficients:
 def _check_scalars(coefficients: Coefficients) -> None:
     for name, coefficient in coefficients._asdict().items():
         for leaf in jax.tree.leaves(coefficient):
-            if jnp.shape(leaf):
-                raise ValueError(f"{name} of a rule must be a scalar, got shape {jnp.shape(leaf)}: a schedule's value?")
+            if np.shape(leaf):
+                raise ValueError(f"{name} of a rule must be a scalar, got shape {np.shape(leaf)}: a schedule's value?")
