@@ -61,7 +61,7 @@ def compensated() -> optax.GradientTransformation:
     def init(params: Any) -> CompensatedState:
         hyperparameter_dtype(params)
         return CompensatedState(
-            jax.tree.map(lambda p: jnp.zeros_like(p) if is_low(p) else jnp.zeros((), jnp.float32), params)
+            jax.tree.map(lambda p: jnp.zeros_like(p) if is_low(p) else jnp.zeros((), jnp.result_type(p)), params)
         )
 
     @mixing
