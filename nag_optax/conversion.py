@@ -118,8 +118,7 @@ def _with_moments(part: Any, moments: Moments, count: Array) -> Any:
             direction = _with_moments(part.direction, moments, count)
             return part._replace(direction=direction, mean_square=as_in(moments.mean_square, part.mean_square))
         case AccelerateState():
-            momentum = dict(jax.tree_util.tree_leaves_with_path(moments.momentum))
-            momentum, scales = kept_as(part.momentum, part.scales, momentum, count)
+            momentum, scales = kept_as(part.momentum, part.scales, moments.momentum, count)
             return part._replace(momentum=momentum, scales=scales)
         case optax.ScaleByAdamState():
             return part._replace(mu=as_in(moments.momentum, part.mu), nu=as_in(moments.mean_square, part.nu))

@@ -17,6 +17,8 @@ from nag_optax.finding import found, readings_of
 from nag_optax.readings import Question, Readings
 from nag_optax.validation import check_choice, leaf_name
 
+WAY_OUT = "Where params have changed, nag_optax.reanchor makes the state follow them."
+
 
 def eval_params(
     state: Any,
@@ -111,10 +113,7 @@ def _read(readings: Readings, params: Any) -> Any:
         for buffer, readout in unread.pop(path, ()):
             if jnp.shape(p) != jnp.shape(buffer):
                 shapes = f"{jnp.shape(buffer)} and {jnp.shape(p)}"
-                raise ValueError(
-                    f"state does not belong to params: shapes {shapes} at {leaf_name(path)}. Where params have "
-                    "changed, nag_optax.reanchor makes the state follow them."
-                )
+                raise ValueError(f"state does not belong to params: shapes {shapes} at {leaf_name(path)}. {WAY_OUT}")
             moved = buffer if readout is None else p + readout * buffer
             p = moved.astype(jnp.result_type(p))
         return p
@@ -122,8 +121,5 @@ def _read(readings: Readings, params: Any) -> Any:
     evaluated = jax.tree_util.tree_map_with_path(evaluate, params)
     if unread:
         where = ", ".join(map(leaf_name, unread))
-        raise ValueError(
-            f"state does not belong to params, which have nothing at {where}. Where params have changed, "
-            "nag_optax.reanchor makes the state follow them."
-        )
+        raise ValueError(f"state does not belong to params, which have nothing at {where}. {WAY_OUT}")
     return evaluated

@@ -75,6 +75,11 @@ def beside(gradients: Any, tree: Any) -> Any:
     return jax.tree_util.tree_map_with_path(kept, gradients, tree, is_leaf=_is_none)
 
 
+def fields_beside(gradients: Any, state: Any, *names: str) -> Any:
+    """A state, of whose fields with these names only the leaves that have a gradient are left, see `beside`."""
+    return state._replace(**{name: beside(gradients, getattr(state, name)) for name in names})
+
+
 def filled(part: Any, whole: Any) -> Any:
     """The whole tree, with the leaves of a part of it that are not None."""
     if jax.tree.structure(part) == jax.tree.structure(whole):

@@ -60,11 +60,9 @@ def test_row(state: TrainState, data: digits.Digits, has_base_iterate: bool) -> 
     points = {"test": state.params}
     if has_base_iterate:
         points["base"] = eval_params(state.opt_state, state.params)
-    row: history.Row = dict.fromkeys(("test_loss", "test_accuracy", "base_loss", "base_accuracy"))
-    for name, params in points.items():
-        loss, accuracy = evaluate(params, data.test_images, data.test_labels)
-        row |= {f"{name}_loss": float(loss), f"{name}_accuracy": float(accuracy)}
-    return row
+    return history.tested(
+        {name: evaluate(params, data.test_images, data.test_labels) for name, params in points.items()}
+    )
 
 
 def train(run: Run) -> None:

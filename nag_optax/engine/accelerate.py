@@ -57,8 +57,7 @@ class AccelerateState(NamedTuple):
 
     def anchored(self, old: "AccelerateState") -> "AccelerateState":
         """Returns this new state with the old one's velocity and counters; a sequence of another kind begins anew."""
-        momentum = dict(jax.tree_util.tree_leaves_with_path(old.velocity()))
-        momentum, scales = kept_as(self.momentum, self.scales, momentum, old.step)
+        momentum, scales = kept_as(self.momentum, self.scales, old.velocity(), old.step)
         goes_on = jax.tree.structure(self.carry) == jax.tree.structure(old.carry)
         return self._replace(
             step=old.step,
@@ -152,10 +151,11 @@ def accelerate(
 
         if test:
             coefficients, (restarts, reference) = judged(test, coefficients, state, gradients, params, extra)
+            coefficients = _as_scalars(coefficients, dtype)
             age = jnp.where(restarts, 0, age)
             carry = trees.where(restarts, _as_scalars(rule.init(), dtype), carry)
 
-        decay, gain, lead, step_size, readout, outputs = _as_scalars(coefficients, dtype, keep_units=True)
+        decay, gain, lead, step_size, readout, outputs = coefficients
         back_lead, back_step_size = -lead, -step_size
         momentum = jax.tree.map(lambda m, g: _combine(decay, m, gain, g, m.dtype), state.momentum, gradients)
         stored, scales = buffer.store(momentum, stored, state.step)

@@ -20,7 +20,7 @@ from jax import Array
 
 from nag_optax.anchoring import take_over
 from nag_optax.scalars import Scalar, hyperparameter_dtype, increment, mixing
-from nag_optax.trees import beside, filled, widened
+from nag_optax.trees import beside, fields_beside, filled, widened
 
 
 class RootMeanSquareState(NamedTuple):
@@ -72,7 +72,7 @@ def over_root_mean_square(
     def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, RootMeanSquareState]:
         like = updates if params is None else beside(updates, params)
         whole = state.mean_square, state.previous
-        state = state._replace(**{name: beside(updates, getattr(state, name)) for name in ("mean_square", "previous")})
+        state = fields_beside(updates, state, "mean_square", "previous")
         gradients = jax.tree.map(widened, updates)
         moves, direction_state = direction.update(gradients, state.direction)
 

@@ -111,8 +111,8 @@ def ac_fgm(
     def update(updates: Any, state: Any, params: Any = None, *, value: Any = None, value_fn: Any = None, **extra: Any):
         gradient, dtype = updates, state.value.dtype
         value = curvature.loss_at(params, value, "ac_fgm", dtype)
-        params, whole = trees.beside(gradient, params), state[1:4]
-        state = state._replace(**{name: trees.beside(gradient, getattr(state, name)) for name in state._fields[1:4]})
+        params, whole = trees.beside(gradient, params), (state.average, state.previous, state.gradient)
+        state = trees.fields_beside(gradient, state, "average", "previous", "gradient")
         first, second = state.step == 0, state.step == 1
 
         def estimate():

@@ -100,7 +100,7 @@ def adanag(smoothness: Scalar | None = None) -> optax.GradientTransformationExtr
         gradient, dtype = updates, state.value.dtype
         value = curvature.loss_at(params, value, "adanag", dtype)
         params, whole = trees.beside(gradient, params), (state.momentum, state.gradient)
-        state = state._replace(**{name: trees.beside(gradient, getattr(state, name)) for name in state._fields[1:3]})
+        state = trees.fields_beside(gradient, state, "momentum", "gradient")
         k = as_float(counter(state.step, dtype))
 
         def first():

@@ -15,11 +15,10 @@ from typing import Any
 import optax
 from jax import Array
 
-from nag_optax.methods.nag import nag
-from nag_optax.momenta import Momentum, as_sequence
+from nag_optax.momenta import Momentum
 from nag_optax.outer.slow_weights import slow_weights
+from nag_optax.outer.snoo import outer_nag
 from nag_optax.renamed import renamed_arguments
-from nag_optax.validation import number_or_schedule
 
 
 @renamed_arguments(learning_rate="outer_learning_rate", momentum="outer_momentum")
@@ -55,11 +54,9 @@ def diloco(
     """
     if axis_name is None:
         raise ValueError("axis_name must name the axis of the replicas; for a single one there is nag_optax.snoo.")
-    rate = number_or_schedule("outer_learning_rate", outer_learning_rate, at_least=0)
-    momentum = as_sequence(outer_momentum, "outer_momentum")
     return slow_weights(
         inner,
-        nag(rate, momentum),
+        outer_nag(outer_learning_rate, outer_momentum),
         period,
         axis_name=axis_name,
         communication_dtype=communication_dtype,

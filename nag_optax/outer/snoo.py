@@ -43,6 +43,12 @@ def snoo(
     >>> tx.update(jnp.ones(()), tx.init(params), params)[0]  # eta (mu b + s), with b = s
     Array(-1.5, dtype=float32)
     """
+    return slow_weights(inner, outer_nag(outer_learning_rate, outer_momentum), period)
+
+
+def outer_nag(
+    outer_learning_rate: optax.ScalarOrSchedule, outer_momentum: Momentum
+) -> optax.GradientTransformationExtraArgs:
+    """`nag` outside, whose errors name the outer arguments."""
     rate = number_or_schedule("outer_learning_rate", outer_learning_rate, at_least=0)
-    momentum = as_sequence(outer_momentum, "outer_momentum")
-    return slow_weights(inner, nag(rate, momentum), period)
+    return nag(rate, as_sequence(outer_momentum, "outer_momentum"))

@@ -42,9 +42,12 @@ def none() -> Prox:
     return _NONE
 
 
-_NONE = Prox(
-    lambda params, step_size: params, lambda params: zero(params)
-)  # one object: ``prox == none()`` can be asked
+_NONE = Prox(lambda params, step_size: params, lambda params: zero(params))
+
+
+def is_none(prox: Any) -> bool:
+    """Whether this is the operator of g = 0."""
+    return isinstance(prox, Prox) and prox == _NONE
 
 
 def per_leaf(prox: Callable[..., Array], value: Callable[..., Array], **strengths: Any) -> Prox:

@@ -16,6 +16,7 @@ from nag_optax.methods.ac_fgm import ac_fgm
 from nag_optax.methods.adanag import adanag
 from nag_optax.methods.fista import fista
 from nag_optax.prox import Prox, none
+from nag_optax.prox.operator import is_none
 from nag_optax.scalars import Scalar, scalar_at
 from nag_optax.solve.backtracking import full_backtracking
 from nag_optax.solve.by_transformation import by_transformation
@@ -132,11 +133,11 @@ def _method(method: Any, prox: Any, step_size: Any) -> Method:
                 lambda problem, at, gradient, state: (state.base.params, scalar_at(step_size, state.step - 1)),
             )
         case "adanag":
-            if not _is_nothing(prox):
+            if not is_none(prox):
                 raise ValueError("method: 'adanag' is for smooth problems; use another one, or prox=None.")
             return by_transformation(adanag())
         case "ac_fgm":
-            return by_transformation(ac_fgm(prox), None if _is_nothing(prox) else _proximal_step)
+            return by_transformation(ac_fgm(prox), None if is_none(prox) else _proximal_step)
         case _:
             return full_backtracking()
 
@@ -144,7 +145,3 @@ def _method(method: Any, prox: Any, step_size: Any) -> Method:
 def _proximal_step(problem: Problem, params: Any, gradient: Any, state: Any) -> tuple[Any, Array]:
     """From params themselves: those of ac_fgm are averages, which have no zeros."""
     return problem.prox(trees.plus(params, -state.step_size, gradient), state.step_size), state.step_size
-
-
-def _is_nothing(prox: Any) -> bool:
-    return prox == none()

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from nag_optax.prox import none
 from nag_optax.prox.foreign import check_prox, check_steps
+from nag_optax.prox.operator import is_none
 from nag_optax.scalars import hyperparameter_dtype
 from nag_optax.solve.method import Problem
 from nag_optax.validation import check_takes, leaf_name
@@ -43,7 +43,7 @@ def make_problem(
         value_and_gradient=value_and_gradient,
         prox=prox,
         prox_value=lambda params: jnp.asarray(g(params), dtype),
-        smooth=prox == none(),
+        smooth=is_none(prox),
         dtype=dtype,
         unrolled=unrolled,
     )

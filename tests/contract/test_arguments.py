@@ -6,7 +6,6 @@ schedule, a test), and their parameters are those of their signatures: a new one
 
 import inspect
 import re
-import types
 import typing
 from functools import partial
 
@@ -21,17 +20,11 @@ from nag_optax import momenta, prox, restart
 from nag_optax.engine.restart import RestartTest
 from nag_optax.momenta import MomentumSequence, tabulate
 from nag_optax.prox import Prox
+from tests.support.public import public
 
 # What is public, and what is made of it.
 
 MADE = (optax.GradientTransformation, Prox, RestartTest, MomentumSequence)
-
-
-def members(module):
-    own = [name for name, member in vars(module).items() if getattr(member, "__module__", None) == module.__name__]
-    for name in getattr(module, "__all__", [name for name in own if not name.startswith("_")]):
-        member = getattr(module, name)
-        yield from members(member) if isinstance(member, types.ModuleType) else [(name, member)]
 
 
 def makes(function):
@@ -43,7 +36,7 @@ def makes(function):
 
 FACTORIES = {
     f"{function.__module__.removeprefix('nag_optax.')}.{name}": function
-    for name, function in members(no)
+    for name, function in public(no)
     if makes(function) and name != "as_sequence"
 } | {"minimize": no.minimize, "agnes_constants": no.agnes_constants, "tabulate": tabulate}
 
@@ -92,9 +85,9 @@ def use(made, name):
     """The first update of what a factory has made, or what else it is for."""
     if isinstance(made, optax.GradientTransformation):
         extra = {"value": loss(PARAMS), "value_fn": loss} if name.endswith((".adanag", ".ac_fgm", ".fista")) else {}
-        for_replicas = lambda f: jax.vmap(f, axis_name="replica")(jnp.stack([PARAMS, PARAMS]))  # noqa: E731
         made = optax.with_extra_args_support(made)
-        return for_replicas(lambda p: made.update(p, made.init(p), p, **extra)[0])
+        of_replica = jax.vmap(lambda p: made.update(p, made.init(p), p, **extra)[0], axis_name="replica")
+        return of_replica(jnp.stack([PARAMS, PARAMS]))
     if isinstance(made, Prox):
         moved = made(PARAMS[None] if name.endswith("nuclear_norm") else PARAMS, 1.0)
         return moved, made.value and made.value(moved)

@@ -2,7 +2,6 @@
 
 import inspect
 import re
-import types
 import typing
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 import nag_optax as no
 from oracles.worst_cases import ROWS
 from tests.catalogue import CATALOGUE, KINDS, PARAMETER_FREE, REDUCING, Published
+from tests.support.public import public
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = {name: (ROOT / name).read_text() for name in ("README.md", "docs/methods.md")}
@@ -24,14 +24,6 @@ def methods(rows):
 
 
 # Against the library.
-
-
-def public(module):
-    """(name, object) of what a module exports, or defines if it lists no exports, and of the modules among that."""
-    own = [name for name, member in vars(module).items() if getattr(member, "__module__", None) == module.__name__]
-    for name in getattr(module, "__all__", [name for name in own if not name.startswith("_")]):
-        member = getattr(module, name)
-        yield from public(member) if isinstance(member, types.ModuleType) else [(name, member)]
 
 
 def returned(function):

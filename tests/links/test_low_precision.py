@@ -166,7 +166,11 @@ DECAYING = {
 @pytest.mark.parametrize("name", DECAYING)
 def test_a_decay_below_the_unit_of_the_update_arrives(name, dtype):
     without = {"nadam": nadam, "adan": adan}.get(name.split(",")[0], nag)
-    still = lambda: without(0.01, 0.9) if name == "nag, momentum" else without(0.01, *([0.0] if without is nag else []))  # noqa: E731
+    momentum = {"nag": [0.0], "nag, momentum": [0.9], "nag, schedule": [0.0], "decayed": [0.0]}.get(name, [])
+
+    def still():
+        return without(0.01, *momentum)
+
     plain, right = (shrunk(jnp.float32, make, compensated).mean() for make in (still, DECAYING[name]))
     low, got = (shrunk(dtype, make, compensated) for make in (still, DECAYING[name]))
     np.testing.assert_allclose((low - got).mean(), plain - right, rtol=0.1)

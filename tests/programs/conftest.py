@@ -1,5 +1,6 @@
 """Programs as a user reaches them: in processes of their own, and, where that costs too much, by name in this one."""
 
+import functools
 import os
 import runpy
 import subprocess
@@ -51,3 +52,21 @@ def call(monkeypatch, capsys):
         return status, *capsys.readouterr()
 
     return call
+
+
+@pytest.fixture
+def train_cnn(call, monkeypatch, tmp_path):
+    """Runs a command line of train_cnn in tmp_path, with a model that compiles in no time: its exit status, stdout and
+    stderr.
+    """
+    nn = pytest.importorskip("flax.linen")
+    cnn = pytest.importorskip("trainer.networks.cnn")
+
+    class Linear(nn.Module):
+        @nn.compact
+        def __call__(self, images):
+            return nn.Dense(10)(images.reshape(len(images), -1))
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cnn, "CNN", Linear)
+    return functools.partial(call, "train_cnn")

@@ -20,7 +20,6 @@ pytest.importorskip("flax.linen")
 pytest.importorskip("sklearn")
 pytest.importorskip("orbax.checkpoint")
 
-import flax.linen as nn
 import orbax.checkpoint as ocp
 
 from trainer.data import digits
@@ -88,23 +87,7 @@ def test_four_devices_train_the_same_network_as_one(start, whole, tmp_path):
 
 
 @pytest.fixture
-def train(call, monkeypatch, tmp_path):
-    """Runs a command line of train_cnn in tmp_path, with a model that compiles in no time: its exit status, stdout and
-    stderr.
-    """
-
-    class Linear(nn.Module):
-        @nn.compact
-        def __call__(self, images):
-            return nn.Dense(10)(images.reshape(len(images), -1))
-
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cnn, "CNN", Linear)
-    return functools.partial(call, "train_cnn")
-
-
-@pytest.fixture
-def begin(train, monkeypatch):
+def begin(train_cnn, monkeypatch):
     """Runs a command line up to where it would load the data: its exit status, stdout and stderr."""
 
     def interrupt():
@@ -113,13 +96,13 @@ def begin(train, monkeypatch):
     def begin(*arguments):
         with monkeypatch.context() as patch:
             patch.setattr(digits, "load", interrupt)
-            return train(*arguments)
+            return train_cnn(*arguments)
 
     return begin
 
 
-def test_optimizer_without_a_base_iterate_leaves_its_columns_empty(train, tmp_path):
-    assert train("--epochs", 1, "--optimizer", "gd", "--out", "run")[0] == 0
+def test_optimizer_without_a_base_iterate_leaves_its_columns_empty(train_cnn, tmp_path):
+    assert train_cnn("--epochs", 1, "--optimizer", "gd", "--out", "run")[0] == 0
     assert metrics(tmp_path / "run")[1][-2:] == ["", ""]
 
 
@@ -132,8 +115,8 @@ def test_every_optimizer_descends_with_its_default_options():
         assert jnp.all(jnp.asarray(updates) < 0), name
 
 
-def test_divergence_ends_the_run_and_is_not_saved(train, tmp_path):
-    status, _, errors = train("--learning-rate", 1e38, "--epochs", 2, "--out", "run")
+def test_divergence_ends_the_run_and_is_not_saved(train_cnn, tmp_path):
+    status, _, errors = train_cnn("--learning-rate", 1e38, "--epochs", 2, "--out", "run")
     assert status == 1
     assert (
         "loss of epoch 1 is" in errors
@@ -178,13 +161,13 @@ NONSENSE = [
 
 
 @pytest.mark.parametrize(("arguments", "message"), NONSENSE)
-def test_nonsense_is_refused_in_one_line_and_nothing_is_touched(train, tmp_path, arguments, message):
+def test_nonsense_is_refused_in_one_line_and_nothing_is_touched(train_cnn, tmp_path, arguments, message):
     for folder, config in (("empty", None), ("thesis", '{"kind": "thesis"}'), ("broken", '{"kind": "cnn"')):
         (tmp_path / folder).mkdir()
         if config:
             (tmp_path / folder / "config.json").write_text(config)
     before = contents(tmp_path)
-    status, _, errors = train(*arguments.split())
+    status, _, errors = train_cnn(*arguments.split())
     assert status == 2
     assert message in errors and errors.count("\n") == 1
     assert contents(tmp_path) == before
@@ -198,10 +181,10 @@ def test_nonsense_is_refused_in_one_line_and_nothing_is_touched(train, tmp_path,
         ("--optimizer adam", "argument --optimizer: adam contradicts the run in run, which has nag"),
     ],
 )
-def test_options_that_contradict_the_run_are_refused(begin, train, tmp_path, arguments, message):
+def test_options_that_contradict_the_run_are_refused(begin, train_cnn, tmp_path, arguments, message):
     begin("--epochs", "3", "--out", "run")
     before = contents(tmp_path)
-    status, _, errors = train("--resume", "--out", "run", *arguments.split())
+    status, _, errors = train_cnn("--resume", "--out", "run", *arguments.split())
     assert status == 2 and message in errors and errors.count("\n") == 1
     assert contents(tmp_path) == before
 

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from trainer.command_line import Parser, UsageError, boolean, number, printable
+from trainer.command_line import Parser, UsageError, boolean, flag, number, printable
 from trainer.data import digits, image_folder
 from trainer.networks import pretrained, vgg16
 from trainer.parallel import data_parallel
@@ -73,7 +73,7 @@ def make_parser(description: str | None, module: str) -> Parser:
     def add(group, name, kind, meaning, **more):
         default, small = DEFAULTS[name], OF_DIGITS.get(name)
         both = f"default: {default}" + ("" if small is None else f", of the digits {small}")
-        group.add_argument(f"--{name.replace('_', '-')}", type=kind, help=f"{meaning}; {both}", **more)
+        group.add_argument(flag(name), type=kind, help=f"{meaning}; {both}", **more)
 
     data = parser.add_argument_group("data")
     data.add_argument(

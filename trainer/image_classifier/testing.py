@@ -12,7 +12,7 @@ from trainer.data.image_folder import Image
 from trainer.data.image_loader import Loader
 from trainer.image_classifier.training import Training
 from trainer.networks import vgg16
-from trainer.run.history import Row
+from trainer.run.history import Row, tested
 
 
 def make_test(graph):
@@ -42,10 +42,8 @@ class Tester:
         points = {"test": state.params}
         if self._has_base_iterate:
             points["base"] = eval_params(state.opt_state, state.params)
-        row: Row = dict.fromkeys(("test_loss", "test_accuracy", "base_loss", "base_accuracy"))
-        for name, (loss, confusion) in self.measure(points, state.statistics).items():
-            row |= {f"{name}_loss": loss, f"{name}_accuracy": float(np.trace(confusion) / confusion.sum())}
-        return row
+        measured = self.measure(points, state.statistics)
+        return tested({name: (loss, np.trace(counts) / counts.sum()) for name, (loss, counts) in measured.items()})
 
     def measure(self, points: dict[str, Any], statistics: Any) -> dict[str, tuple[float, np.ndarray]]:
         """The mean loss and the confusion matrix of each of the params, on images that are decoded once."""

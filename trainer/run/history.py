@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,14 @@ CURVES = {
     "test": {"label": "test, at the parameters", "color": "tab:blue", "marker": "o"},
     "base": {"label": "test, at the base iterate", "color": "tab:orange", "marker": ".", "linestyle": "--"},
 }
+
+
+def tested(results: Mapping[str, tuple[float, float]]) -> Row:
+    """Loss and accuracy at the points "test" and perhaps "base", as columns; None where a point was not tested."""
+    row: Row = dict.fromkeys(("test_loss", "test_accuracy", "base_loss", "base_accuracy"))
+    for name, (loss, accuracy) in results.items():
+        row |= {f"{name}_loss": float(loss), f"{name}_accuracy": float(accuracy)}
+    return row
 
 
 def write_csv(path: Path, history: list[Row]) -> None:

@@ -70,11 +70,12 @@ def load(values: Any, scales: Any) -> Any:
     return jax.tree.map(_load_leaf, values, scales) if _has_scales(scales) else values
 
 
-def kept_as(values: Any, scales: Any, momentum: dict[Any, Array], step: Array) -> tuple[Any, Any]:
-    """The values and scales of an empty buffer, with the momentum of the paths and shapes that it has."""
+def kept_as(values: Any, scales: Any, momentum: Any, step: Array) -> tuple[Any, Any]:
+    """The values and scales of an empty buffer, with the momentum, a pytree, of the paths and shapes that it has."""
+    given = dict(jax.tree_util.tree_leaves_with_path(momentum))
 
     def placed(path, empty):
-        m = momentum.get(path)
+        m = given.get(path)
         return empty if m is None or jnp.shape(m) != jnp.shape(empty) else m.astype(empty.dtype)
 
     whole = jax.tree_util.tree_map_with_path(placed, load(values, scales))
