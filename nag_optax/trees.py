@@ -36,6 +36,11 @@ def inner(x: Any, y: Any) -> Array:
     return total(lambda a, b: (a.conj() * b).real, x, y)
 
 
+def absolute_inner(x: Any, y: Any) -> Array:
+    """<|x|, |y|>, the largest <x, y> whatever the signs."""
+    return total(lambda a, b: jnp.abs(a) * jnp.abs(b), x, y)
+
+
 def squared_norm(x: Any) -> Array:
     """|x|^2."""
     return total(lambda a: jnp.abs(a) ** 2, x)

@@ -132,7 +132,7 @@ def ac_fgm(
             )
 
         def recalled():
-            return 1 / (2.5 * state.step_size)
+            return 1 / (2.5 * state.step_size) + trees.zeros(value, dtype)  # of a type with the others in shard_map
 
         L = jax.lax.switch(jnp.minimum(state.step, 2), (estimate, recalled, seen))
         tau, tau_before = state.tau

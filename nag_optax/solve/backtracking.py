@@ -103,7 +103,8 @@ def _init(test: RestartTest | None, problem: Problem, params: Any, step_size: Ar
     count = jnp.zeros((), jnp.int32)
     reference = jnp.asarray(test.reference if test else 0, problem.dtype)
     carry = Carry(params, jnp.ones((), problem.dtype), jnp.asarray(False), count, count, reference)
-    return start(params, carry, problem.dtype, step_size, gradients=evaluated)
+    first = start(params, carry, problem.dtype, step_size, gradients=evaluated)
+    return first._replace(potential=first.mapping)
 
 
 def _advance(test: RestartTest | None, problem: Problem, point: Point) -> Point:
@@ -121,12 +122,12 @@ def _advance(test: RestartTest | None, problem: Problem, point: Point) -> Point:
     t, age, reference = trial.t, carry.age + 1, carry.reference
     if test:
         move = trees.minus(x, point.params)
-        mapping = trees.minus(trial.y, trial.x)
+        descent = trees.minus(trial.y, trial.x)
         evidence = Evidence(
             updates=carry.steps,
             age=carry.age,
             reference=carry.reference,
-            slope=lambda: trees.inner(mapping, move),
+            slope=lambda: trees.inner(descent, move),
             squared_speed=lambda: trees.squared_norm(move),
             value=lambda: value,
             gradients=trial.gradient,
@@ -137,21 +138,24 @@ def _advance(test: RestartTest | None, problem: Problem, point: Point) -> Point:
         t = jnp.where(evidence.just_restarted() if test.late else restarts, 1, t)
         age = jnp.where(restarts, 0, age)
         reference = jnp.asarray(reference, problem.dtype)
-    scale = trees.norm(trial.gradient)
+    length = trees.norm(trial.gradient)
+    # Of a smooth function the mapping is the gradient, also where a step is so short that rounding makes it 0.
+    mapping, per = (trial.gradient, 1) if problem.smooth else (trees.minus(trial.y, trial.x), trial.step_size)
     eps = jnp.finfo(problem.dtype).eps
     unmoved = jnp.where(jnp.isfinite(trial.excess), point.value, jnp.nan)
     room = accepted & (trial.excess <= SHRINK)
     return Point(
         params=x,
         value=jnp.where(accepted, value, unmoved),
-        mapping=jnp.sqrt(trial.distance) / trial.step_size,
-        resolution=eps * (scale + trees.norm(trial.y) / trial.step_size),
-        gradient=scale,
+        mapping=trees.norm(mapping) / per,
+        resolution=eps * (length + trees.norm(trial.y) / trial.step_size),
+        gradient=length,
         step_size=trial.step_size,
         gradients=point.gradients + trial.gradients,
         values=point.values + trial.values,
         stuck=~accepted,
         carry=Carry(point.params, t, room, carry.steps + 1, age, reference),
+        potential=trees.absolute_inner(mapping, x) / per,
     )
 
 

@@ -40,7 +40,8 @@ def by_transformation(tx: optax.GradientTransformation, proximal_point: Proximal
         nothing = jax.tree.map(jnp.zeros_like, params)
         carry = (params, tx.init(params), nothing, nothing)
         infinite = jnp.asarray(jnp.inf, problem.dtype)
-        return start(params, carry, problem.dtype)._replace(objective=infinite, curvature=jnp.zeros_like(infinite))
+        first = start(params, carry, problem.dtype)
+        return first._replace(objective=infinite, curvature=jnp.zeros_like(infinite), potential=infinite)
 
     def advance(problem: Problem, point: Point) -> Point:
         at, state, moved, last_gradient = point.carry
@@ -48,6 +49,7 @@ def by_transformation(tx: optax.GradientTransformation, proximal_point: Proximal
         updates, after = tx.update(gradient, state, at, value=f, grad=gradient, value_fn=problem.value)
         length = trees.norm(gradient)
         params, mapping, value, s = at, length, f, jnp.ones((), problem.dtype)
+        potential = trees.absolute_inner(gradient, at)
         way, known = trees.norm(moved), jnp.asarray(point.curvature)
         curvature = trees.norm(trees.minus(gradient, last_gradient)) / jnp.where(way > 0, way, 1)
         curvature = jnp.where(way > 0, jnp.maximum(curvature, GROW * known), known)
@@ -55,7 +57,8 @@ def by_transformation(tx: optax.GradientTransformation, proximal_point: Proximal
         if proximal_point:
             params, s = proximal_point(problem, at, gradient, after)
             s = jnp.asarray(s, problem.dtype)
-            mapping = trees.norm(trees.minus(at, params)) / s
+            step = trees.minus(at, params)
+            mapping, potential = trees.norm(step) / s, trees.absolute_inner(step, params) / s
             value = jnp.where(jnp.isfinite(f), mapping, f)  # f + g at params would cost another evaluation
             resolution = jnp.finfo(problem.dtype).eps * (length + trees.norm(at) / s)
         return Point(
@@ -71,6 +74,7 @@ def by_transformation(tx: optax.GradientTransformation, proximal_point: Proximal
             carry=(optax.apply_updates(at, updates), after, updates, gradient),
             objective=f + problem.prox_value(params),
             curvature=curvature.astype(problem.dtype),
+            potential=potential.astype(problem.dtype),
         )
 
     return Method(init, advance)

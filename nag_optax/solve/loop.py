@@ -12,7 +12,8 @@ from jax import Array
 from nag_optax import trees
 from nag_optax.solve.method import Method, Point, Problem
 from nag_optax.solve.result import History, SolverState, Status
-from nag_optax.solve.stopping import RUNNING, Progress, begin, judge, unit_without_units
+from nag_optax.solve.rounding import lost_in_rounding
+from nag_optax.solve.stopping import RUNNING, Progress, begin, judge, unit_without_units, unresolved
 from nag_optax.solve.while_loop import while_loop
 
 
@@ -68,7 +69,16 @@ class Loop(NamedTuple):
             point.step_size, unit_without_units(progress, point), point.gradients, point.values, last.history
         )
         found = trees.where(last.status == Status.CONVERGED, point.params, last.best)
-        return found, End(progress.error, progress.steps, last.status, state)
+        status = self._after_rounding(problem, found, last.status, point)
+        return found, End(progress.error, progress.steps, status, state)
+
+    def _after_rounding(self, problem: Problem, found: Any, status: Array, point: Point) -> Array:
+        """The status, where steps that are rounded away do not pass for an end."""
+        stands = (status == Status.STALLED) | ((status == Status.CONVERGED) & unresolved(point))
+        never = (status == Status.CONVERGED) & (status == Status.STALLED)
+        look = partial(lost_in_rounding, problem, found, point.step_size, self.tol)
+        lost = jax.lax.cond(stands, look, lambda: never)
+        return jnp.where(lost, jnp.int32(Status.BADLY_SCALED), status)
 
     def _begin(self, problem: Problem, params: Any, warm: SolverState | None) -> _Run:
         nothing = jnp.full((self.max_steps,), jnp.nan, problem.dtype)

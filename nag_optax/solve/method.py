@@ -51,6 +51,8 @@ class Point(NamedTuple):
       carry: what else the method keeps.
       objective: f + g near params, where value is a surrogate; None where it is not.
       curvature: of f near params; None where it is 1 / step_size.
+      potential: sum |m_i| |x_i|, m the gradient mapping: how far a convex f + g could fall, were every coordinate's way
+        as long as x's; None for mapping |x|, which is larger.
     """
 
     params: Any
@@ -65,6 +67,7 @@ class Point(NamedTuple):
     carry: Any
     objective: Array | None = None
     curvature: Array | None = None
+    potential: Array | None = None
 
 
 class Method(NamedTuple):

@@ -25,6 +25,7 @@ from nag_optax.solve.loop import Loop
 from nag_optax.solve.method import Method, Problem
 from nag_optax.solve.problem import as_params, make_problem
 from nag_optax.solve.result import Solution
+from nag_optax.solve.while_loop import varying_with
 from nag_optax.validation import (
     check_boolean,
     check_choice,
@@ -62,8 +63,8 @@ def minimize(
         "ac_fgm", which have no line search; any Optax transformation (g = 0); or a `Method` of `nag_optax.extend`.
       step_size: of "fista", at most 1 / L.
       tol: at which to stop: the gradient mapping is smaller than this, relative to |grad f| + |x| L (or to its initial
-        size, where that is smaller), and the value has fallen by less, relatively, in the last fifth of the steps. No
-        unit of the problem matters, nor where it starts. Positive.
+        size, where that is smaller), and the value has fallen by less, relatively, in the last fifth of the steps, and
+        is not on a plateau. No unit of the problem matters, nor where it starts. Positive.
       max_steps: at least 1.
       has_aux: whether ``fun`` returns more than its value.
       args: passed to ``fun``; derivatives with respect to them go through the solution.
@@ -103,6 +104,7 @@ def minimize(
     warm = init_params.state if isinstance(init_params, Solution) else None
     params = as_params(init_params.params if isinstance(init_params, Solution) else init_params)
     problem, value_and_aux = make_problem(fun, args, has_aux, prox, params, unrolled=not implicit_diff)
+    params = varying_with(problem.value, params)
     loop = Loop(chosen, tol, max_steps, callback, history)
 
     if implicit_diff:

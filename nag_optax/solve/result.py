@@ -14,6 +14,7 @@ class Status(enum.IntEnum):
     NONFINITE = 2
     STALLED = 3
     STOPPED = 4
+    BADLY_SCALED = 5
 
 
 WORDS = {
@@ -22,6 +23,7 @@ WORDS = {
     Status.NONFINITE: "stopped at a function or gradient that is not finite",
     Status.STALLED: "stalled: as accurate as the dtype permits",
     Status.STOPPED: "stopped by the callback",
+    Status.BADLY_SCALED: "stopped: steps are lost in rounding (rescale params, start nearer, or use float64)",
 }
 
 

@@ -4,11 +4,14 @@
 the initial mapping where that is smaller, so that neither a start far away nor a poor one is the measure. And the value
 has settled: in the last fifth of the steps, at least, its lowest fell by no more than ``tol``, relatively. A method
 that converges at least as 1 / k is then that close to the minimum; and a mapping that is small because f is flat, far
-from the minimum, does not pass. Where the value is far below mapping |x|, by which a convex function could still fall
-if the way were as long as x, its minimum is 0, and the mapping alone decides.
+from the minimum, does not pass. Nor does a plateau from which it could still fall far: by its potential, the sum of
+|m_i| |x_i| over the mapping m, which no unit of a coordinate changes, and which bounds the fall of a convex function
+where every coordinate's way is as long as x's. Where the value is far below its potential, the minimum is 0, and the
+mapping alone decides.
 
 **Stalled** asks that neither value nor error have found a new lowest for a fifth of all steps, at a mapping that is
-rounding. Both forget where the run began, but for a solution at 0, which has no size.
+rounding; `nag_optax.solve.rounding` then looks whether only the steps are lost in it. Nothing remembers where the run
+began, but for a solution at 0, which has no size.
 """
 
 from typing import Any, NamedTuple
@@ -29,6 +32,9 @@ WINDOW = 0.8
 FAR = 1e-7
 """A solution so many times smaller than the largest x is 0, has no size, and the initial mapping is the unit; the value
 is believed to be 0 as well only where x has become smaller by as much again."""
+
+ZERO = 1e-3
+"""A value so many times smaller than what it could fall by, at least, is on its way to 0."""
 
 RUNNING = -1
 
@@ -95,13 +101,13 @@ def judge(before: Progress, point: Point, tol: float, max_steps: int) -> tuple[P
     lows = jnp.where(rolls, jnp.roll(before.lows, -1), before.lows).at[2].set(current)
     lows = jnp.where(before.window == 0, value, lows)
     fall = lows[0] - jnp.minimum(lows[1], lows[2])
-    nothing_left = jnp.abs(value) <= tol**0.5 * point.mapping * size
-    settled = (fall <= (tol + 10 * eps) * jnp.abs(value)) | nothing_left | (size <= FAR * tol * largest)
+    potential = point.mapping * size if point.potential is None else point.potential
+    flat = (fall <= (tol + 10 * eps) * jnp.abs(value)) & ~falls_far(value, potential, tol)
+    settled = flat | nearly_zero(value, potential, tol) | (size <= FAR * tol * largest)
 
     gain = (error < before.smallest) | (value < before.lowest)
     since = jnp.where(gain, 0, before.since + 1)
-    unresolved = (point.mapping <= 10 * point.resolution) & jnp.isfinite(point.resolution)
-    exhausted = unresolved & (since >= PATIENCE) & (since.astype(dtype) >= (1 - WINDOW) * taken)
+    exhausted = unresolved(point) & (since >= PATIENCE) & (since.astype(dtype) >= (1 - WINDOW) * taken)
 
     finite = jnp.isfinite(point.value) & jnp.isfinite(point.mapping) & jnp.isfinite(point.gradient)
     status = jnp.select(
@@ -122,6 +128,21 @@ def judge(before: Progress, point: Point, tol: float, max_steps: int) -> tuple[P
         since=since,
         steps=steps,
     ), status
+
+
+def falls_far(value: Array, potential: Array, tol: float) -> Array:
+    """Whether a value with this potential, see `Point`, could fall by much more than ``tol``, relatively."""
+    return potential > tol**0.5 * jnp.abs(value)
+
+
+def nearly_zero(value: Array, potential: Array, tol: float) -> Array:
+    """Whether a value is as far below its potential as on the way to a minimum of 0, where nothing is relative."""
+    return jnp.abs(value) <= min(tol**0.5, ZERO) * potential
+
+
+def unresolved(point: Point) -> Array:
+    """Whether rounding may have made the mapping what it is."""
+    return (point.mapping <= 10 * point.resolution) & jnp.isfinite(point.resolution)
 
 
 def unit_without_units(progress: Progress, point: Point) -> Array:

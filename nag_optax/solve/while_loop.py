@@ -1,4 +1,4 @@
-"""``jax.lax.while_loop``, also inside of ``jax.shard_map``, where a carry varies over the same axes all the way."""
+"""``jax.lax.while_loop`` and gradients inside of ``jax.shard_map``, where arrays vary over some axes or do not."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +12,17 @@ def while_loop(goes_on: Callable[[Any], Any], body: Callable[[Any], Any], first:
         return jax.lax.while_loop(goes_on, body, first)
     carry = _after(body, first)
     return jax.lax.while_loop(goes_on, lambda before: jax.tree.map(_vary_like, body(before), carry), carry)
+
+
+def varying_with(value: Callable[[Any], Any], x: Any) -> Any:
+    """The tree x, varying over the axes of ``jax.shard_map`` over which its value does.
+
+    Where devices have problems of their own, a gradient with respect to what does not vary would be the sum of theirs.
+    """
+    if not _inside_shard_map():
+        return x
+    of_value = jax.eval_shape(value, x)
+    return jax.tree.map(lambda leaf: _vary_like(leaf, of_value), x)
 
 
 def _after(body: Callable[[Any], Any], first: Any) -> Any:

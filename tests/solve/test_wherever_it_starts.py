@@ -61,6 +61,17 @@ def test_converged_means_the_same_value_from_anywhere(name):
         assert name == "quartic" or far.status == Status.CONVERGED
 
 
+@pytest.mark.parametrize("name", ["least squares", "lasso", "non-negative", "robust"])
+def test_and_at_a_loose_tolerance_to_ten_times_that(name):
+    fun, penalty = PROBLEMS[name]
+    best = minimize(fun, jnp.zeros(20), prox=penalty).value
+    solve = jax.jit(lambda start, tol: minimize(fun, start, prox=penalty, tol=tol), static_argnums=1)
+    for tol in (1e-2, 1e-3):
+        for distance in (0, 1, 1e6):
+            found = solve(jnp.asarray(distance * DIRECTION, jnp.float32), tol)
+            assert found.status == Status.CONVERGED and found.value <= best * (1 + 10 * tol)
+
+
 @pytest.mark.parametrize(
     "method", ["fista", "ac_fgm", "adanag", optax.lbfgs()], ids=["fista", "ac_fgm", "adanag", "lbfgs"]
 )

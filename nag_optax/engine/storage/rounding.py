@@ -31,7 +31,7 @@ def stochastically_rounded(x: Array, dtype: Any, seed: Array) -> Array:
       dtype: an integer or a floating dtype of at most 16 bits.
       seed: a uint32 scalar; others give other bits.
     """
-    bits = mixed(_indices(x.shape) ^ seed) >> 16
+    bits = random_bits(x.shape, seed) >> 16
     threshold = (bits.astype(x.dtype) + 0.5) * 2.0**-16  # inside of (0, 1)
     if jnp.issubdtype(dtype, jnp.integer):
         return jnp.floor(x + threshold).astype(dtype)
@@ -77,6 +77,11 @@ def _straight_through(x: Array, rounded: Array) -> Array:
 @_straight_through.defjvp
 def _(primals, tangents):
     return primals[1], tangents[0].astype(primals[1].dtype)
+
+
+def random_bits(shape: tuple[int, ...], seed: Array) -> Array:
+    """uint32 [shape], other ones for other uint32 seeds."""
+    return mixed(_indices(shape) ^ seed)
 
 
 def mixed(x: Array) -> Array:

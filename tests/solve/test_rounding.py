@@ -1,0 +1,95 @@
+"""minimize: steps that rounding makes vanish do not pass for a minimum, nor rounding at a minimum for lost steps."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from nag_optax import Status, minimize, prox
+
+rng = np.random.default_rng(0)
+ENDS = (Status.CONVERGED, Status.STALLED)
+
+
+def raw_columns(span):
+    """Columns of sizes from 1 to span, as raw data have them, and what they should explain."""
+    size = np.geomspace(1, span, 20)
+    X = np.abs(rng.standard_normal((50, 20))) * size
+    return X, X @ (rng.standard_normal(20) / size) + 0.3 * rng.standard_normal(50)
+
+
+RAW = {span: raw_columns(span) for span in (1e2, 1e4)}
+PENALTIES = {"none": None, "l1": prox.l1(0.5), "non-negative": prox.non_negative()}
+
+
+def squares(X, y):
+    return lambda w: 0.5 * jnp.sum((jnp.asarray(X, w.dtype) @ w - jnp.asarray(y, w.dtype)) ** 2)
+
+
+def lowest(span, penalty):
+    """In float64, with columns of one size, where no step is lost."""
+    X, y = RAW[span]
+    size = np.linalg.norm(X, axis=0)
+    scaled = {"none": None, "l1": prox.l1(jnp.asarray(0.5 / size)), "non-negative": prox.non_negative()}[penalty]
+    with jax.enable_x64(True):
+        found = minimize(squares(X / size, y), jnp.zeros(20), prox=scaled, tol=1e-9, max_steps=50_000)
+        assert found.status == Status.CONVERGED
+        return float(found.value)
+
+
+@pytest.mark.parametrize("penalty", PENALTIES)
+@pytest.mark.parametrize("span", RAW)
+def test_the_end_of_a_badly_scaled_problem_is_its_minimum_or_is_called_otherwise(span, penalty):
+    solve = jax.jit(
+        lambda tol: minimize(squares(*RAW[span]), jnp.zeros(20), prox=PENALTIES[penalty], tol=tol, max_steps=15_000),
+        static_argnums=0,
+    )
+    for tol in (1e-6, 1e-4):
+        found = solve(tol)
+        if found.status in ENDS:
+            np.testing.assert_allclose(found.value, lowest(span, penalty), rtol=max(10 * tol, 1e-4))
+
+
+@pytest.mark.parametrize("big", [1e4, 1e5])
+def test_steps_that_are_rounded_away_are_reported(big):
+    """One column so large that a step of 1 / L does not change what belongs to the others, far as they are."""
+    X = rng.standard_normal((30, 4)) * np.asarray([big, 1, 1, 1])
+    y = X @ np.asarray([1 / big, 1, 1, 1]) + 0.3 * rng.standard_normal(30)
+    found = minimize(squares(X, y), jnp.asarray([0, 0.5, 0.5, 0.5]))
+    assert found.status == Status.BADLY_SCALED and found.error > 0
+    assert "lost in rounding (rescale params" in str(found)
+    rescaled = minimize(squares(X / np.linalg.norm(X, axis=0), y), jnp.zeros(4))
+    assert rescaled.status == Status.CONVERGED and rescaled.value < 0.5 * found.value
+
+
+@pytest.mark.parametrize("noise", [1e-6, 1e-5, 1e-4, 1e-2])
+def test_rounding_at_a_minimum_is_not_a_step_lost(noise):
+    """Rotated, so that no coordinate is flat; the minimum is a small or no part of what the data are."""
+    left, right = (np.linalg.qr(rng.standard_normal(shape))[0] for shape in ((200, 50), (50, 50)))
+    X = (left * np.geomspace(1, 0.1, 50)) @ right.T
+    y = X @ rng.standard_normal(50) + noise * rng.standard_normal(200)
+    best = 0.5 * np.sum((X @ np.linalg.lstsq(X, y)[0] - y) ** 2)
+    solve = jax.jit(lambda start: minimize(squares(X, y), start))
+    for distance in (0, 1, 1e3):
+        found = solve(jnp.full(50, distance, jnp.float32))
+        assert found.status in ENDS
+        value = 0.5 * np.sum((X @ np.asarray(found.params, np.float64) - y) ** 2)
+        assert value <= best * (1 + 1e-5) + 1e-9 * np.sum(y**2)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_data_that_are_rounding_beside_the_start(seed):
+    """Wide: only the penalty takes away what a start of 1e6 has outside of the rows of X, less than a unit a step."""
+    X = jax.random.normal(jax.random.key(seed), (50, 400))
+    start = 1e6 * jax.random.normal(jax.random.key(seed + 10), (400,))
+    found = minimize(squares(X, X[:, 0]), start, prox=prox.l1(5.0))
+    assert found.status not in ENDS
+    near = minimize(squares(X, X[:, 0]), jnp.zeros(400), prox=prox.l1(5.0))
+    assert near.status == Status.CONVERGED
+
+
+def test_members_of_a_batch_are_judged_alone():
+    X, y = RAW[1e4]
+    sizes = jnp.stack([jnp.ones(20), jnp.linalg.norm(X, axis=0)])
+    found = jax.vmap(lambda size: minimize(lambda w: squares(X, y)(w / size), jnp.zeros(20)))(sizes)
+    assert found.status[1] == Status.CONVERGED and found.status[0] != Status.CONVERGED
