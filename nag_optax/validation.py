@@ -145,12 +145,13 @@ def check_flags(name: str, value: Any) -> None:
 
 
 def flags_of(name: str, mask: Any, params: Any) -> Any:
-    """What a mask, a pytree of booleans or a function that returns one, says of params; errors as of `check_flags`."""
+    """What a mask says, booleans or a function of params; errors of `check_flags` where params have leaves."""
     try:
         flags = mask(params) if callable(mask) else mask
     except (TypeError, ValueError) as error:
         raise type(error)(f"{name} must be a function of params that returns booleans: {error}") from error
-    check_flags(name, flags)
+    if jax.tree.leaves(params):
+        check_flags(name, flags)
     return flags
 
 

@@ -35,7 +35,7 @@ def stochastic_rounding(key: Array | int) -> optax.GradientTransformation:
     """Updates, for the end of a chain, that ``optax.apply_updates`` turns into stochastically rounded params.
 
     Args:
-      key: of ``jax.random``, or a seed.
+      key: of ``jax.random``, or a seed. A typed key is nothing that ``flax.serialization`` could write; a seed is.
 
     Returns:
       A transformation of the updates of params of 16 bits, which passes others through. Updates keep their dtype, so
@@ -83,7 +83,7 @@ def stochastic_rounding(key: Array | int) -> optax.GradientTransformation:
 def _as_key(key: Any) -> Array:
     if isinstance(key, int) and not isinstance(key, bool):
         try:
-            return jax.random.key(key)
+            return jax.random.PRNGKey(key)  # raw, as every format of checkpoints can write it
         except OverflowError as error:
             raise ValueError(f"key must be a seed that JAX can hold, got {key}.") from error
     if isinstance(key, Array) and (jnp.issubdtype(key.dtype, jax.dtypes.prng_key) or key.dtype == jnp.uint32):

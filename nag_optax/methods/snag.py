@@ -13,8 +13,10 @@ L)). With mu = 0: tau = 1 / t_k and long step t_k / (rho^2 L), t_k FISTA's. rho 
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 import optax
 
+from nag_optax import trees
 from nag_optax.engine.accelerate import accelerate
 from nag_optax.engine.coefficients import Rule, from_coupling
 from nag_optax.engine.restart import Restart
@@ -36,7 +38,8 @@ def snag(
 
     Args:
       smoothness: L, positive.
-      strong_convexity: mu, below L; 0 chooses the convex scheme, and must then be a Python number.
+      strong_convexity: mu, at least 0 and below L; 0 chooses the convex scheme. An array, as that of
+        ``optax.inject_hyperparams``, chooses in every update.
       growth: rho, at least 1.
       restart, accumulator_dtype: see `nag_optax.accelerate`.
 
@@ -49,16 +52,24 @@ def snag(
     check_convexity(smoothness, strong_convexity, strong_convexity_may_be_zero=True)
     check_number("growth", growth, at_least=1)
     short = 1 / (growth * smoothness)
+    known = isinstance(strong_convexity, int | float | np.number)
     root = (strong_convexity / smoothness) ** 0.5 / growth
 
     def strongly_convex(count, age, carry):
         tau = root / (1 + root)
-        return from_coupling(tau, tau, root, short / (root * growth), short), carry
+        finite = root if known else jnp.where(root > 0, root, 1)
+        return from_coupling(tau, tau, root, short / (finite * growth), short), carry
 
     def convex(count, age, t):
         t_next = (1 + jnp.sqrt(1 + 4 * t**2)) / 2
         return from_coupling(1 / t, 1 / t_next, 0, short * t / growth, short), t_next
 
-    flat = isinstance(strong_convexity, int | float) and strong_convexity == 0
-    rule = Rule(lambda: 1.0, convex) if flat else Rule(tuple, strongly_convex)
+    def either(count, age, t):
+        (flat, t), (curved, _) = convex(count, age, t), strongly_convex(count, age, t)
+        return trees.where(strong_convexity > 0, curved, flat), t
+
+    if not known:
+        rule = Rule(lambda: 1.0, either)
+    else:
+        rule = Rule(tuple, strongly_convex) if strong_convexity else Rule(lambda: 1.0, convex)
     return accelerate(rule, restart=restart, accumulator_dtype=accumulator_dtype)

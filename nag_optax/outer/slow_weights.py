@@ -142,19 +142,20 @@ def slow_weights(
         def carry_on() -> tuple[Any, SlowWeightsState]:
             return moves, SlowWeightsState(age, slow_weights, inner_state, state.outer, state.residual)
 
-        def synchronise() -> tuple[Any, SlowWeightsState]:
+        def synchronise(traced: Any) -> tuple[Any, SlowWeightsState]:
             pseudo_gradient = jax.tree.map(jnp.subtract, slow_part, optax.apply_updates(params, moves))
             pseudo_gradient, residual = message.mean(pseudo_gradient, residual_part)
             outer_moves, outer_state = outer.update(pseudo_gradient, state.outer, slow_part)
             slow: Any = optax.apply_updates(slow_part, outer_moves)
             back = jax.tree.map(jnp.subtract, slow, params)
             slow, residual = trees.filled(slow, slow_weights), trees.filled(residual, state.residual)
-            start_inner = inner.init(trees.beside(state.slow, whole)) if reset_inner else inner_state
+            start_inner = inner.init(trees.beside(state.slow, traced)) if reset_inner else inner_state
             after = SlowWeightsState(jnp.zeros_like(age), slow, start_inner, outer_state, residual)
             # Inside shard_map, a constant and a value that may vary between replicas have different types.
             return trees.where(True, (back, after), carry_on())
 
-        return jax.lax.cond(due, synchronise, carry_on)
+        # Zeros that inner.init makes of traced params are sharded as they are, those of concrete ones are a constant.
+        return jax.lax.cond(due, synchronise, lambda _: carry_on(), whole)
 
     return optax.GradientTransformationExtraArgs(init, update)
 
@@ -195,5 +196,7 @@ def _check_updates(outer: optax.GradientTransformation, state: Any, params: Any)
         where = leaf_name(path)
         if u.shape != jnp.shape(p):
             raise ValueError(f"outer must keep the shapes of params: got {u.shape} for {jnp.shape(p)} at {where}.")
-        if u.dtype != jnp.result_type(p):
-            raise TypeError(f"outer must keep the dtypes of params: got {u.dtype} for {jnp.result_type(p)} at {where}.")
+        own = jnp.result_type(p)
+        widened = jnp.promote_types(u.dtype, own) == u.dtype and not jnp.issubdtype(u.dtype, jnp.complexfloating)
+        if u.dtype != own and not widened:
+            raise TypeError(f"outer must keep the dtypes of params, or widen them: got {u.dtype} for {own} at {where}.")

@@ -1,5 +1,7 @@
 """Every transformation inside of Optax's wrappers, and under ``vmap``."""
 
+import inspect
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -24,6 +26,31 @@ def test_survives_inject_hyperparams(name):
     chex.assert_trees_all_close(
         evaluate(name, carry[1], carry[0]), evaluate(name, plain[1], plain[0]), rtol=1e-5, atol=1e-6
     )
+
+
+def required(factory, arguments):
+    """What has no default, and the defaults that are numbers."""
+    parameters = inspect.signature(factory).parameters
+    defaults = {key: p.default for key, p in parameters.items() if isinstance(p.default, float)}
+    return {key: value for key, value in arguments.items() if key not in defaults}, defaults
+
+
+@pytest.mark.parametrize("name", [name for name, row in CATALOGUE.items() if required(row.factory, row.arguments)[1]])
+def test_defaults_may_be_injected(name):
+    """An array in the place of a number chooses the same method."""
+    row = CATALOGUE[name]
+    arguments, defaults = required(row.factory, row.arguments)
+    start, loss, _ = quadratic(jnp.float32)
+    factories = {
+        "plain": lambda: row.factory(**arguments),
+        "arrays": lambda: row.factory(**arguments, **{key: jnp.asarray(value) for key, value in defaults.items()}),
+        "injected": lambda: optax.inject_hyperparams(row.factory, static_args=list(arguments))(**arguments),
+    }
+    params = {
+        key: advance(jax.jit(step(make(), loss)), (start, make().init(start)), 5)[0] for key, make in factories.items()
+    }
+    chex.assert_trees_all_close(params["arrays"], params["plain"], rtol=1e-5, atol=1e-6)
+    chex.assert_trees_all_close(params["injected"], params["plain"], rtol=1e-5, atol=1e-6)
 
 
 @every_kind

@@ -147,6 +147,24 @@ def test_scales_that_cannot_be_split_like_their_parameter_are_whole():
     assert shardings.momentum.spec == PartitionSpec(None, "data") and shardings.scales.spec == PartitionSpec(None, None)
 
 
+@pytest.mark.parametrize("jit", [True, False])
+@pytest.mark.parametrize(
+    ("shape", "axis"), [((8, 512), 1), ((2, 8, 64), 1), ((64, 3, 3), 0), ((256,), 0), ((1040,), 0)]
+)
+def test_blocks_that_devices_cannot_share_equally_are_gathered_on_explicit_axes(shape, axis, jit):
+    mesh = jax.make_mesh((8,), ("data",), axis_types=(AxisType.Explicit,))
+    tx, alone = nag(0.1, accumulator_dtype=jnp.int8), jax.random.normal(jax.random.key(0), shape)
+    update = jax.jit(tx.update) if jit else tx.update
+    expected, _ = update(alone, tx.init(alone), alone)
+    with jax.set_mesh(mesh) if hasattr(jax, "set_mesh") else jax.sharding.use_mesh(mesh):
+        params = jax.device_put(alone, NamedSharding(mesh, PartitionSpec(*(None,) * axis, "data")))
+        state = tx.init(params)
+        updates, after = update(params, state, params)
+    np.testing.assert_allclose(updates, expected, rtol=1e-6)
+    for was, now in ((params, updates), (params, after.momentum), (state.scales, after.scales)):
+        assert was.shape == now.shape and now.sharding.is_equivalent_to(was.sharding, was.ndim)
+
+
 @pytest.mark.parametrize("dtype", ["int16", "int32", "uint8", "bool"])
 def test_other_integers_are_refused(dtype):
     with pytest.raises(TypeError, match="accumulator_dtype must be a floating dtype, int8 or None"):

@@ -1,10 +1,12 @@
 """Params of 16 bits, which are rounded at random or with compensation."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from flax import serialization
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -68,6 +70,11 @@ def test_a_state_may_be_donated_and_made_again():
     step = jax.jit(tx.update, donate_argnums=1)
     first, second = (step(params, tx.init(params), params)[0] for _ in range(2))
     np.testing.assert_array_equal(first, second)
+
+
+def test_a_state_from_a_seed_can_be_written():
+    state = stochastic_rounding(3).init(jnp.ones(8, jnp.bfloat16))
+    chex.assert_trees_all_equal(serialization.from_bytes(state, serialization.to_bytes(state)), state)
 
 
 @pytest.mark.parametrize("key", [None, "seed", 0.5, True, jnp.ones(2)])

@@ -208,12 +208,20 @@ BAD = {
     ),
     "an outer method that changes dtypes": (
         TypeError,
-        "outer must keep the dtypes",
+        "outer must keep the dtypes of params, or widen them",
         lambda: slow_weights(
             optax.sgd(0.1), optax.stateless(lambda u, p: jax.tree.map(lambda x: x.astype(jnp.bfloat16), u)), 5
         ).init(PARAMS),
     ),
 }
+
+
+def test_an_outer_method_may_widen_what_params_then_round():
+    params = jnp.ones(3, jnp.bfloat16)
+    injected = optax.inject_hyperparams(lookahead, hyperparam_dtype=jnp.float32)(optax.sgd(0.1), 1, 0.5)
+    for tx in (injected, slow_weights(optax.sgd(0.1), optax.sgd(jnp.float32(0.5)), 1)):
+        updates, _ = tx.update(params, tx.init(params), params)
+        assert updates.dtype == jnp.bfloat16 and jnp.allclose(updates, -0.05, rtol=0.02)
 
 
 @pytest.mark.parametrize("case", BAD)

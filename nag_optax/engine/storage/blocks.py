@@ -8,6 +8,7 @@ the axis is shorter otherwise.
 
 import math
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -36,10 +37,25 @@ def largest(x: Array) -> Array:
     axis, blocks, rows = _cut(x.shape)
     padding = [(0, blocks * rows - n if i == axis else 0) for i, n in enumerate(x.shape)]
     whole = jnp.pad(x, padding) if blocks * rows > x.shape[axis] else x
-    cut = whole.reshape(*x.shape[:axis], blocks, rows, *x.shape[axis + 1 :])
+    cut = _reshaped(whole, axis, blocks, rows)
     within = tuple(range(axis + 1, cut.ndim))
     # Not the maximum of jnp.abs: XLA's CPU backend writes that to memory first, and takes eight times as long.
     return jnp.maximum(jnp.max(cut, within), -jnp.min(cut, within)).reshape(scales_shape(x.shape))
+
+
+def _reshaped(x: Array, axis: int, blocks: int, rows: int) -> Array:
+    """An axis as two, of blocks and of rows; blocks that Explicit axes of a mesh cannot share are gathered."""
+    shape = *x.shape[:axis], blocks, rows, *x.shape[axis + 1 :]
+    sharding = getattr(jax.typeof(x), "sharding", None) if hasattr(jax, "typeof") else None
+    names = tuple(sharding.spec)[axis] if sharding else None
+    if names is None:
+        return x.reshape(shape)
+    sizes, together = sharding.mesh.shape, names if isinstance(names, tuple) else (names,)
+    if blocks % math.prod(sizes[name] for name in together) == 0:
+        return x.reshape(shape)
+    spec = tuple(sharding.spec)
+    gathered = jax.sharding.PartitionSpec(*spec[:axis], None, None, *spec[axis + 1 :])
+    return jnp.reshape(x, shape, out_sharding=gathered)
 
 
 def spread(scales: Array, shape: tuple[int, ...]) -> Array:
