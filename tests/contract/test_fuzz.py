@@ -120,8 +120,9 @@ def test_whatever_comes_together(part):
         jitted, compiled = jax.jit(lambda p, s: step(tx, p, s))(params, state)
         moved = optax.apply_updates(params, updates)
         for ours, theirs in zip(jax.tree.leaves(updates), jax.tree.leaves(jitted), strict=True):
-            tolerance = 2e-2 if narrow(ours.dtype) else 1e-5
-            np.testing.assert_allclose(*(np.asarray(x, complex) for x in (ours, theirs)), rtol=tolerance, atol=1e-6)
+            # Of 16 bits, updates to a point differ by a unit in its last place, where a compiler rounds once less.
+            rtol, atol = (2e-2, 0.5 * float(jnp.finfo(ours.dtype).eps)) if narrow(ours.dtype) else (1e-5, 1e-6)
+            np.testing.assert_allclose(*(np.asarray(x, complex) for x in (ours, theirs)), rtol=rtol, atol=atol)
 
         if readable:
             base = eval_params(after, moved)

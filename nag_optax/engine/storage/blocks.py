@@ -48,7 +48,7 @@ def _reshaped(x: Array, axis: int, blocks: int, rows: int) -> Array:
     shape = *x.shape[:axis], blocks, rows, *x.shape[axis + 1 :]
     sharding = getattr(jax.typeof(x), "sharding", None) if hasattr(jax, "typeof") else None
     names = tuple(sharding.spec)[axis] if sharding else None
-    if names is None:
+    if sharding is None or names is None:
         return x.reshape(shape)
     sizes, together = sharding.mesh.shape, names if isinstance(names, tuple) else (names,)
     if blocks % math.prod(sizes[name] for name in together) == 0:
