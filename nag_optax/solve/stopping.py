@@ -102,7 +102,8 @@ def judge(before: Progress, point: Point, tol: float, max_steps: int) -> tuple[P
     lows = jnp.where(before.window == 0, value, lows)
     fall = lows[0] - jnp.minimum(lows[1], lows[2])
     potential = point.mapping * size if point.potential is None else point.potential
-    flat = (fall <= (tol + 10 * eps) * jnp.abs(value)) & ~falls_far(value, potential, tol)
+    plateau = falls_far(value, potential, tol) & ~unresolved(point)
+    flat = (fall <= (tol + 10 * eps) * jnp.abs(value)) & ~plateau
     settled = flat | nearly_zero(value, potential, tol) | (size <= FAR * tol * largest)
 
     gain = (error < before.smallest) | (value < before.lowest)
