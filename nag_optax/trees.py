@@ -105,6 +105,11 @@ def zeros(x: Array, dtype: Any) -> Array:
     return jnp.where(jnp.isnan(x), 0, 0).astype(dtype)
 
 
+def copied(x: Any) -> Any:
+    """Leaves in buffers of their own, which may be donated together with those of x; shapes without values stay that."""
+    return jax.tree.map(lambda a: a if isinstance(a, jax.ShapeDtypeStruct) else jnp.copy(a), x)
+
+
 def where(condition: Array | bool, x: Any, y: Any) -> Any:
     """Leaves of x where the scalar condition holds, of y elsewhere."""
     return jax.tree.map(lambda a, b: jnp.where(condition, a, b), x, y)

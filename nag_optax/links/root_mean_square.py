@@ -63,7 +63,7 @@ def over_root_mean_square(
         return RootMeanSquareState(
             step=jnp.zeros((), jnp.int32),
             direction=direction.init(params),
-            mean_square=jax.tree.map(lambda p: jnp.zeros_like(jnp.real(p), dtype=_real(p)), params),
+            mean_square=jax.tree.map(lambda p: jnp.zeros_like(p, dtype=_real(p)), params),
             weight=jnp.zeros((), hyperparameter_dtype(params)),
             previous=jax.tree.map(jnp.zeros_like, params) if looks_ahead else (),
         )

@@ -102,7 +102,7 @@ def ac_fgm(
         dtype = hyperparameter_dtype(params)
         value, step_size, tau_before = (jnp.zeros((), dtype) for _ in range(3))
         taus = (jnp.ones((), dtype), tau_before)
-        average, previous = (jax.tree.map(jnp.copy, params) for _ in range(2))
+        average, previous = (trees.copied(params) for _ in range(2))
         gradient = jax.tree.map(jnp.zeros_like, params)
         step = jnp.zeros((), jnp.int32)
         return AcFgmState(step, average, previous, gradient, value, step_size, taus, BaseIterate(()))

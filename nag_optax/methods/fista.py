@@ -113,7 +113,7 @@ def fista(
             step=jnp.zeros((), jnp.int32),
             age=jnp.zeros((), jnp.int32),
             carry=jax.tree.map(lambda c: jnp.asarray(c, dtype), sequence.init()),
-            base=BaseIterate(jax.tree.map(jnp.copy, params)),
+            base=BaseIterate(trees.copied(params)),
             value=jnp.asarray(jnp.inf if monotone or not test else test.reference, dtype),
         )
 

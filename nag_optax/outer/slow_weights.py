@@ -120,7 +120,7 @@ def slow_weights(
         _check_updates(outer, outer_state, params)
         return SlowWeightsState(
             age=jnp.zeros((), jnp.int32),
-            slow=jax.tree.map(jnp.copy, params),  # a buffer of its own: params are donated together with the state
+            slow=trees.copied(params),
             inner=inner.init(params),
             outer=outer_state,
             residual=message.init(params),

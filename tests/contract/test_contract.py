@@ -49,6 +49,14 @@ def test_float64_stays_float64(name, float64):
 
 
 @every_transformation
+def test_a_state_of_shapes_alone_has_their_shapes(name):
+    """``init`` takes ``jax.ShapeDtypeStruct``, as that of Optax does."""
+    tx, params = CATALOGUE[name].make(), {"w": jnp.ones((2, 4, 8)), "b": jnp.ones((), jnp.complex64)}
+    state = tx.init(jax.eval_shape(lambda: params))
+    assert signature(state) == signature(jax.eval_shape(tx.init, params))
+
+
+@every_transformation
 def test_agrees_under_jit_and_eagerly_and_compiles_once(name):
     start, loss, _ = quadratic(jnp.float32)
     tx = CATALOGUE[name].make()
