@@ -194,8 +194,8 @@ def _check_updates(outer: optax.GradientTransformation, state: Any, params: Any)
         raise ValueError(f"outer must keep the structure of params: got {got} for {expected}.")
     for (path, p), u in zip(jax.tree_util.tree_leaves_with_path(params), jax.tree.leaves(updates), strict=True):
         where = leaf_name(path)
-        if u.shape != jnp.shape(p):
-            raise ValueError(f"outer must keep the shapes of params: got {u.shape} for {jnp.shape(p)} at {where}.")
+        if u.shape != np.shape(p):
+            raise ValueError(f"outer must keep the shapes of params: got {u.shape} for {np.shape(p)} at {where}.")
         own = jnp.result_type(p)
         widened = jnp.promote_types(u.dtype, own) == u.dtype and not jnp.issubdtype(u.dtype, jnp.complexfloating)
         if u.dtype != own and not widened:

@@ -47,9 +47,9 @@ def operator(prox: Any) -> Prox:
 def check_steps(name: str, prox: Any, params: Any) -> None:
     """Raises TypeError if a function takes its step size for a radius; tried where that is cheap and possible."""
     leaves = jax.tree.leaves(params)
-    if isinstance(prox, Prox) or sum(map(jnp.size, leaves)) > LARGEST:
+    if isinstance(prox, Prox) or sum(map(np.size, leaves)) > LARGEST:
         return
-    numbers = iter(np.random.default_rng(0).normal(0, 10, sum(map(jnp.size, leaves))))
+    numbers = iter(np.random.default_rng(0).normal(0, 10, sum(map(np.size, leaves))))
 
     def entries(x: Any) -> Any:
         return np.fromiter(numbers, float, jnp.size(x)).reshape(jnp.shape(x)).astype(jnp.result_type(x))

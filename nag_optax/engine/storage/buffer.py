@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from nag_optax.engine.storage import blocks
@@ -97,7 +98,7 @@ def _quantized(dtype: Any) -> Buffer:
     levels = float(jnp.iinfo(dtype).max if dtype == jnp.int8 else jnp.finfo(dtype).max)
 
     def empty(p):
-        small = jnp.size(p) < SMALLEST or jnp.issubdtype(jnp.result_type(p), jnp.complexfloating)
+        small = np.size(p) < SMALLEST or jnp.issubdtype(jnp.result_type(p), jnp.complexfloating)
         return jnp.zeros_like(p, dtype=_wide_dtype(p, jnp.float32) if small else dtype)
 
     def empty_scales(v):
