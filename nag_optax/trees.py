@@ -106,7 +106,7 @@ def zeros(x: Array, dtype: Any) -> Array:
 
 
 def copied(x: Any) -> Any:
-    """Leaves in buffers of their own, which may be donated together with those of x; shapes without values stay that."""
+    """Leaves in buffers of their own, which may be donated together with those of x; shapes stay shapes."""
     return jax.tree.map(lambda a: a if isinstance(a, jax.ShapeDtypeStruct) else jnp.copy(a), x)
 
 

@@ -149,13 +149,13 @@ def slow_weights(
             slow: Any = optax.apply_updates(slow_part, outer_moves)
             back = jax.tree.map(jnp.subtract, slow, params)
             slow, residual = trees.filled(slow, slow_weights), trees.filled(residual, state.residual)
-            start_inner = inner.init(trees.beside(state.slow, traced)) if reset_inner else inner_state
+            start_inner = inner.init(traced) if reset_inner else inner_state
             after = SlowWeightsState(jnp.zeros_like(age), slow, start_inner, outer_state, residual)
             # Inside shard_map, a constant and a value that may vary between replicas have different types.
             return trees.where(True, (back, after), carry_on())
 
         # Zeros that inner.init makes of traced params are sharded as they are, those of concrete ones are a constant.
-        return jax.lax.cond(due, synchronise, lambda _: carry_on(), whole)
+        return jax.lax.cond(due, synchronise, lambda _: carry_on(), trees.beside(state.slow, whole))
 
     return optax.GradientTransformationExtraArgs(init, update)
 

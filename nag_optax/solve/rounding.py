@@ -76,5 +76,5 @@ def _look_around(problem: Problem, params: Any) -> tuple[Array, Array, Any, Any]
 
 def _neighbour(x: Array, look: Array) -> Array:
     """Every entry one unit in the last place up or down, at random, but itself at the first look."""
-    up = (random_bits(x.shape, look.astype(jnp.uint32)) >> 31) * 2 - 1.0
-    return (x * (1 + jnp.where(look > 0, up, 0) * jnp.finfo(x.dtype).eps)).astype(x.dtype)
+    sign = jnp.where(random_bits(x.shape, look.astype(jnp.uint32)) >> 31 == 0, -1, 1)
+    return x * (1 + jnp.where(look > 0, sign, 0).astype(x.dtype) * jnp.asarray(jnp.finfo(x.dtype).eps, x.dtype))
