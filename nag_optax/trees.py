@@ -51,6 +51,11 @@ def norm(x: Any) -> Array:
     return jnp.sqrt(squared_norm(x))
 
 
+def rounding(x: Any) -> Array:
+    """|eps x|, each leaf with the eps of its dtype."""
+    return norm(jax.tree.map(lambda a: float(jnp.finfo(a.dtype).eps) * widened(a), x))
+
+
 def plus(x: Any, scale: Scalar, y: Any) -> Any:
     """``x + scale * y``, in the dtypes of x."""
     return jax.tree.map(lambda a, b: (a + scale * b).astype(a.dtype), x, y)

@@ -141,14 +141,13 @@ def _advance(test: RestartTest | None, problem: Problem, point: Point) -> Point:
     length = trees.norm(trial.gradient)
     # Of a smooth function the mapping is the gradient, also where a step is so short that rounding makes it 0.
     mapping, per = (trial.gradient, 1) if problem.smooth else (trees.minus(trial.y, trial.x), trial.step_size)
-    eps = jnp.finfo(problem.dtype).eps
     unmoved = jnp.where(jnp.isfinite(trial.excess), point.value, jnp.nan)
     room = accepted & (trial.excess <= SHRINK)
     return Point(
         params=x,
         value=jnp.where(accepted, value, unmoved),
         mapping=trees.norm(mapping) / per,
-        resolution=eps * (length + trees.norm(trial.y) / trial.step_size),
+        resolution=trees.rounding(trial.gradient) + trees.rounding(trial.y) / trial.step_size,
         gradient=length,
         step_size=trial.step_size,
         gradients=point.gradients + trial.gradients,

@@ -53,14 +53,14 @@ def by_transformation(tx: optax.GradientTransformation, proximal_point: Proximal
         way, known = trees.norm(moved), jnp.asarray(point.curvature)
         curvature = trees.norm(trees.minus(gradient, last_gradient)) / jnp.where(way > 0, way, 1)
         curvature = jnp.where(way > 0, jnp.maximum(curvature, GROW * known), known)
-        resolution = jnp.finfo(problem.dtype).eps * (length + trees.norm(at) * curvature)
+        resolution = trees.rounding(gradient) + trees.rounding(at) * curvature
         if proximal_point:
             params, s = proximal_point(problem, at, gradient, after)
             s = jnp.asarray(s, problem.dtype)
             step = trees.minus(at, params)
             mapping, potential = trees.norm(step) / s, trees.absolute_inner(step, params) / s
             value = jnp.where(jnp.isfinite(f), mapping, f)  # f + g at params would cost another evaluation
-            resolution = jnp.finfo(problem.dtype).eps * (length + trees.norm(at) / s)
+            resolution = trees.rounding(gradient) + trees.rounding(at) / s
         return Point(
             params=params,
             value=value.astype(problem.dtype),

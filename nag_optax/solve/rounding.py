@@ -28,7 +28,7 @@ class _Seen(NamedTuple):
     f: Array
     step_size: Array
     mapping: Any
-    squares: Any
+    spread: Any
 
 
 def lost_in_rounding(problem: Problem, params: Any, step_size: Array, tol: float) -> Array:
@@ -37,13 +37,13 @@ def lost_in_rounding(problem: Problem, params: Any, step_size: Array, tol: float
     It could along coordinates whose gradient mapping is resolved, and it does where half of x is better than x, as in
     a problem whose data are rounding beside a start far away.
     """
-    f, step, mapping, squares = _look_around(problem, params)
+    f, step, mapping, spread = _look_around(problem, params)
 
-    def sure(m: Array, square: Array, x: Array) -> Array:
-        rounding = jnp.sqrt(square / NEIGHBOURS) + jnp.finfo(x.dtype).eps * jnp.abs(x) / step
+    def sure(m: Array, apart: Array, x: Array) -> Array:
+        rounding = apart + jnp.finfo(x.dtype).eps * jnp.abs(x) / step
         return jnp.maximum(jnp.abs(m) - SURE * rounding, 0)
 
-    value, surely = f + problem.prox_value(params), jax.tree.map(sure, mapping, squares, params)
+    value, surely = f + problem.prox_value(params), jax.tree.map(sure, mapping, spread, params)
     could_fall = falls_far(value, trees.absolute_inner(surely, params), tol)
     half = problem.prox(jax.tree.map(lambda x: x / 2, params), step_size)
     falls = problem.value(half) + problem.prox_value(half) < value - tol**0.5 * jnp.abs(value)
@@ -51,7 +51,7 @@ def lost_in_rounding(problem: Problem, params: Any, step_size: Array, tol: float
 
 
 def _look_around(problem: Problem, params: Any) -> tuple[Array, Array, Any, Any]:
-    """Value of f, gradient mapping and its step size at params, and its squared differences to the neighbours'."""
+    """Value of f, gradient mapping and its step size at params, and how far the neighbours' are from it."""
 
     def look(seen: _Seen) -> _Seen:
         first = seen.looks == 0
@@ -66,8 +66,8 @@ def _look_around(problem: Problem, params: Any) -> tuple[Array, Array, Any, Any]
             mapping = jax.tree.map(lambda d: d / step, moved)
         mapping = jax.tree.map(lambda m: m.astype(problem.dtype), mapping)
         here = trees.where(first, mapping, seen.mapping)
-        squares = jax.tree.map(lambda total, a, b: total + (a - b) ** 2, seen.squares, here, mapping)
-        return _Seen(seen.looks + 1, jnp.where(first, f, seen.f), step.astype(f.dtype), here, squares)
+        spread = jax.tree.map(lambda most, a, b: jnp.maximum(most, jnp.abs(a - b)), seen.spread, here, mapping)
+        return _Seen(seen.looks + 1, jnp.where(first, f, seen.f), step.astype(f.dtype), here, spread)
 
     nothing, zero = jax.tree.map(lambda x: trees.zeros(x, problem.dtype), params), jnp.zeros((), problem.dtype)
     first = _Seen(jnp.zeros((), jnp.int32), zero, zero, nothing, nothing)
