@@ -2,18 +2,24 @@
 
 ``optax.trace`` (of ``optax.sgd``) keeps the velocity that `nag` keeps, and ``optax.nadam`` keeps the moments of
 `nag_optax.nadam`. So a training goes on with the other library to the same next update, where the options are the same.
+
+Other methods of the engine keep their buffers in other units (`nag` with ``velocity="step"``, `heavy_ball`, `ogm`): of
+the new one it is tried out, of the old one only its readout can tell.
 """
 
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax import Array
 
 from nag_optax.engine.accelerate import AccelerateState
+from nag_optax.engine.direction import DirectionState
 from nag_optax.engine.storage.buffer import kept_as
 from nag_optax.links.root_mean_square import RootMeanSquareState
+from nag_optax.validation import is_concrete
 
 
 class Moments(NamedTuple):
@@ -46,7 +52,9 @@ def from_optax(tx: optax.GradientTransformation, state: Any, params: Any, *, ste
       A state of the structure of ``tx.init(params)``.
 
     Raises:
-      ValueError: if one of the two has not exactly one velocity, or if one has a mean of squares and the other none.
+      ValueError: if one of the two has not exactly one velocity, if one has a mean of squares and the other none, if
+        a velocity is seen not to be a sum of gradients, or inside of ``optax.MultiSteps``, which counts otherwise: take
+        its ``inner_opt_state`` between two accumulations.
 
     >>> import jax.numpy as jnp, optax
     >>> from nag_optax import from_optax, nag
@@ -59,6 +67,7 @@ def from_optax(tx: optax.GradientTransformation, state: Any, params: Any, *, ste
     moments, fresh = _moments(state, "state"), tx.init(params)
     if (moments.mean_square is None) != (_moments(fresh, "tx").mean_square is None):
         raise ValueError("tx must be the method of the state: one has a mean of squares, the other has none.")
+    _check_units(tx, state, params)
     count = moments.steps if steps is None else jnp.asarray(steps, jnp.int32)
     count = jnp.ones((), jnp.int32) if count is None else count
     scalars = _scalars_after(tx, params, count)
@@ -69,11 +78,45 @@ def from_optax(tx: optax.GradientTransformation, state: Any, params: Any, *, ste
 _KINDS = (RootMeanSquareState, optax.ScaleByAdamState, AccelerateState, optax.TraceState)
 
 
+def _check_units(tx: optax.GradientTransformation, state: Any, params: Any) -> None:
+    """Raises if a velocity is seen to be no sum of gradients."""
+    gradient = jax.tree.map(lambda p: jnp.full((1,) * jnp.ndim(p), 1e-3, jnp.result_type(p)), params)
+    origin = jax.tree.map(jnp.zeros_like, gradient)
+    with jax.ensure_compile_time_eval():
+        updates, first = tx.update(gradient, tx.init(origin), origin)
+        _, second = tx.update(origin, first, origin)
+    old, new, later = (_part(of) for of in (state, first, second))
+    wrong = "must keep a sum of gradients, as nag does with velocity='gradient', but"
+    if isinstance(new, AccelerateState):
+        kept = [np.asarray(m, complex) for m in jax.tree.leaves(new.velocity()) if is_concrete(m)]
+        if not all(np.allclose(m, 1e-3, rtol=0.02) for m in kept):
+            raise ValueError(f"tx {wrong} after a first one it keeps something else.")
+    if isinstance(new, optax.TraceState) and isinstance(old, AccelerateState) and not _leaves_the_rate(state):
+        momentum, length = (
+            abs(np.asarray(jax.tree.leaves(x)[0], complex).item()) / 1e-3 for x in (later.trace, updates)
+        )
+        step_size_is_one = np.isclose(length, 1 + momentum, rtol=0.01)
+        if is_concrete(old.readout) and np.isclose(old.readout, momentum, rtol=1e-3) and not step_size_is_one:
+            raise ValueError(f"state {wrong} its readout is the momentum itself, as with velocity='step'.")
+
+
+def _leaves_the_rate(state: Any) -> bool:
+    """Whether this is the state of ``scale_by_nag``, whose readout is in units of the learning rate."""
+    parts = jax.tree.leaves(state, is_leaf=lambda part: isinstance(part, DirectionState))
+    return any(isinstance(part, DirectionState) for part in parts)
+
+
+def _part(state: Any) -> Any:
+    return next(part for part in jax.tree.leaves(state, is_leaf=_keeps_moments) if _keeps_moments(part))
+
+
 def _keeps_moments(part: Any) -> bool:
     return isinstance(part, _KINDS)
 
 
 def _moments(state: Any, name: str) -> Moments:
+    if optax.tree.get(state, "mini_step") is not None:
+        raise ValueError(f"{name} must be that inside of optax.MultiSteps: take its inner_opt_state.")
     parts = [part for part in jax.tree.leaves(state, is_leaf=_keeps_moments) if _keeps_moments(part)]
     if len(parts) != 1:
         raise ValueError(

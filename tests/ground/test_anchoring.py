@@ -129,6 +129,7 @@ def test_a_velocity_without_a_place_is_refused():
 # From Optax and back.
 
 RATE = optax.piecewise_constant_schedule(0.1, {2: 0.5})
+NESTEROV = optax.sgd(0.1, 0.9, nesterov=True)
 PAIRS = {
     "sgd": (optax.sgd(0.1, 0.9, nesterov=True), no.nag(0.1, 0.9)),
     "sgd, scheduled": (optax.sgd(RATE, 0.9, nesterov=True), no.nag(RATE, 0.9)),
@@ -177,6 +178,11 @@ def test_the_steps_may_be_told():
         (optax.adagrad(0.1), no.nag(0.1).init(PARAMS), "tx must have the one velocity"),
         (no.nag(0.1), optax.nadam(0.1).init(PARAMS), "one has a mean of squares, the other has none"),
         (no.agg_mo(0.1), optax.sgd(0.1, 0.9).init(PARAMS), "got 3 such states"),
+        (no.nag(0.1, velocity="step"), NESTEROV.init(PARAMS), "tx must keep a sum of gradients"),
+        (no.heavy_ball(0.1, 0.9), NESTEROV.init(PARAMS), "tx must keep a sum of gradients"),
+        (no.ogm(0.1), NESTEROV.init(PARAMS), "tx must keep a sum of gradients"),
+        (NESTEROV, train(no.nag(0.1, velocity="step"))[1], "state must keep a sum of gradients"),
+        (optax.MultiSteps(no.nag(0.1), 2), optax.MultiSteps(NESTEROV, 2).init(PARAMS), "take its inner_opt_state"),
     ],
 )
 def test_another_method_is_refused(tx, state, message):
