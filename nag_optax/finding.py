@@ -26,7 +26,6 @@ TRANSPARENT = tuple(
     for name in (
         "ApplyIfFiniteState",
         "ConditionallyMaskState",
-        "ConditionallyTransformState",
         "InjectHyperparamsState",
         "InjectStatefulHyperparamsState",
         "MaskedState",

@@ -30,7 +30,6 @@ WRAPPERS = {
     "nested chains": lambda tx: optax.chain(optax.chain(optax.identity(), optax.chain(tx))),
     "named_chain": lambda tx: optax.named_chain(("clip", optax.clip(100.0)), ("nag", tx)),
     "apply_if_finite": lambda tx: optax.apply_if_finite(tx, 3),
-    "conditionally_transform": lambda tx: optax.conditionally_transform(tx, lambda step: True),
     "masked": lambda tx: optax.masked(tx, {"w": True, "b": True}),
     "masked by prefix": lambda tx: optax.masked(tx, True),
     "partition": lambda tx: optax.partition({"a": tx, "b": tx}, {"w": "a", "b": "b"}),

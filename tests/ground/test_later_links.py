@@ -158,8 +158,9 @@ def test_a_flat_vector_of_params_is_read(method):
     [
         lambda tx: optax.contrib.schedule_free(tx, 0.1),
         lambda tx: optax.contrib.mechanize(tx),
+        lambda tx: optax.conditionally_transform(tx, lambda step: step < 3),  # and raw gradients from then on
     ],
-    ids=["schedule_free", "mechanize"],
+    ids=["schedule_free", "mechanize", "conditionally_transform"],
 )
 def test_a_wrapper_that_moves_params_by_itself_is_refused(wrapper):
     state, params = train(wrapper(no.nag(0.1)))
