@@ -203,6 +203,11 @@ def _checked(mask: Any) -> Any:
     """The mask, or a function that checks what it returns."""
     if mask is None:
         return None
+    if isinstance(mask, bool | jax.Array):  # what optax.inject_hyperparams makes of a function: its value at a step
+        raise TypeError(
+            "mask must be a pytree of booleans or a function of params, got one value for all of them; "
+            "optax.inject_hyperparams needs static_args=('mask',)."
+        )
     if not callable(mask):
         check_flags("mask", mask)
         return mask

@@ -138,7 +138,7 @@ def falls_far(value: Array, potential: Array, tol: float) -> Array:
 
 def nearly_zero(value: Array, potential: Array, tol: float) -> Array:
     """Whether a value is as far below its potential as on the way to a minimum of 0, where nothing is relative."""
-    return jnp.abs(value) <= min(tol**0.5, ZERO) * potential
+    return jnp.abs(value) <= jnp.minimum(tol**0.5, ZERO) * potential
 
 
 def unresolved(point: Point) -> Array:

@@ -179,7 +179,7 @@ def test_an_axis_is_a_name(axis_name):
 @pytest.mark.parametrize("make", [partial(no.nag, 0.1), partial(no.nadam, 0.1), partial(no.adan, 0.1)])
 def test_a_mask_needs_a_decay_and_consists_of_booleans(make):
     with pytest.raises(ValueError, match="mask is for weight_decay, which is 0"):
-        make(mask=True)
+        make(mask={"w": True})
     for mask in ({"nonsense": 1}, "no", 1.0, ()):
         with pytest.raises(TypeError, match="mask must be a pytree of booleans"):
             make(weight_decay=0.1, mask=mask)

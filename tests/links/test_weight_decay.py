@@ -158,3 +158,17 @@ def test_adan_divides_and_nadam_subtracts_the_decay_where_the_mask_says_so():
         updates, _ = tx.update(zeros, tx.init(params), params)
         np.testing.assert_allclose(optax.apply_updates(params, updates)["w"], shrunk, rtol=1e-6)
         np.testing.assert_array_equal(updates["b"], 0)
+
+
+@pytest.mark.parametrize("factory", [no.nag, no.nadam, no.adan])
+def test_a_mask_that_inject_hyperparams_calls_with_a_step_is_refused(factory):
+    def mask(params):
+        return jax.tree.map(lambda p: jnp.ndim(p) > 1, params)
+
+    params = {"w": jnp.ones((2, 2)), "b": jnp.ones(2)}
+    injected = optax.inject_hyperparams(factory)(0.1, weight_decay=0.5, mask=mask)
+    with pytest.raises(TypeError, match=r"mask must be a pytree.*static_args=\('mask',\)"):
+        injected.init(params)
+    static = optax.inject_hyperparams(factory, static_args="mask")(0.1, weight_decay=0.5, mask=mask)
+    updates, _ = static.update(jax.tree.map(jnp.zeros_like, params), static.init(params), params)
+    assert not updates["b"].any() and updates["w"].all()
