@@ -77,4 +77,4 @@ def advance(one, carry, steps):
 
 
 def signature(tree):
-    return jax.tree.map(lambda x: (jnp.shape(x), jnp.result_type(x), getattr(x, "weak_type", False)), tree)
+    return jax.tree.map(lambda x: (np.shape(x), jnp.result_type(x), getattr(x, "weak_type", False)), tree)
