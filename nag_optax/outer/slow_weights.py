@@ -142,20 +142,19 @@ def slow_weights(
         def carry_on() -> tuple[Any, SlowWeightsState]:
             return moves, SlowWeightsState(age, slow_weights, inner_state, state.outer, state.residual)
 
-        def synchronise(traced: Any) -> tuple[Any, SlowWeightsState]:
+        def synchronise() -> tuple[Any, SlowWeightsState]:
             pseudo_gradient = jax.tree.map(jnp.subtract, slow_part, optax.apply_updates(params, moves))
             pseudo_gradient, residual = message.mean(pseudo_gradient, residual_part)
             outer_moves, outer_state = outer.update(pseudo_gradient, state.outer, slow_part)
             slow: Any = optax.apply_updates(slow_part, outer_moves)
             back = jax.tree.map(jnp.subtract, slow, params)
             slow, residual = trees.filled(slow, slow_weights), trees.filled(residual, state.residual)
-            start_inner = inner.init(traced) if reset_inner else inner_state
+            start_inner = inner.init(slow) if reset_inner else inner_state
             after = SlowWeightsState(jnp.zeros_like(age), slow, start_inner, outer_state, residual)
             # Inside shard_map, a constant and a value that may vary between replicas have different types.
             return trees.where(True, (back, after), carry_on())
 
-        # Zeros that inner.init makes of traced params are sharded as they are, those of concrete ones are a constant.
-        return jax.lax.cond(due, synchronise, lambda _: carry_on(), trees.beside(state.slow, whole))
+        return jax.lax.cond(due, synchronise, carry_on)
 
     return optax.GradientTransformationExtraArgs(init, update)
 
