@@ -46,6 +46,6 @@ def test_an_inner_state_made_anew_lies_where_it_did(inner):
     with jax.set_mesh(mesh) if hasattr(jax, "set_mesh") else jax.sharding.use_mesh(mesh):
         params = jax.device_put(jnp.ones((2, 8, 64)), NamedSharding(mesh, PartitionSpec(None, "data")))
         state = tx.init(params)
-        for _ in range(2):  # eagerly: params are no tracers in a branch that closes over them
-            updates, state = tx.update(params, state, params)
+        _, state = tx.update(params, state, params)  # eagerly: a branch closes over params that are no tracers
+        updates, _ = tx.update(params, state, params)
     assert updates.sharding.is_equivalent_to(params.sharding, 3)
