@@ -101,6 +101,15 @@ def test_the_inner_state_is_kept_or_reset():
         assert bool(jnp.all(state.inner[0].trace["w"] == 0)) is reset
 
 
+def test_an_inner_state_made_anew_begins_at_the_slow_weights():
+    """An inner state that keeps params, as that of a method with averages, must not keep those before the step back."""
+    keeps_params = optax.GradientTransformation(lambda params: params, lambda u, state, params=None: (u, state))
+    tx = slow_weights(keeps_params, optax.sgd(0.5), 1, reset_inner=True)
+    updates, state = tx.update(PARAMS, tx.init(PARAMS), PARAMS)
+    chex.assert_trees_all_close(state.inner, state.slow)
+    chex.assert_trees_all_close(state.inner, optax.apply_updates(PARAMS, updates))
+
+
 @pytest.mark.parametrize(
     ("tx", "ahead"), [(lookahead(nag(0.1), 2), 0.0), (snoo(nag(0.1), 0.8, 0.75, period=2), 0.8 * 0.75)]
 )

@@ -7,18 +7,18 @@ import pytest
 
 from nag_optax import Status, minimize, prox
 
-rng = np.random.default_rng(0)
 ENDS = (Status.CONVERGED, Status.STALLED)
 
 
-def raw_columns(span):
+def raw_columns(span, rng):
     """Columns of sizes from 1 to span, as raw data have them, and what they should explain."""
     size = np.geomspace(1, span, 20)
     X = np.abs(rng.standard_normal((50, 20))) * size
     return X, X @ (rng.standard_normal(20) / size) + 0.3 * rng.standard_normal(50)
 
 
-RAW = {span: raw_columns(span) for span in (1e2, 1e4)}
+first = np.random.default_rng(0)
+RAW = {span: raw_columns(span, first) for span in (1e2, 1e4)}
 PENALTIES = {"none": None, "l1": prox.l1(0.5), "non-negative": prox.non_negative()}
 
 
@@ -53,9 +53,7 @@ def test_the_end_of_a_badly_scaled_problem_is_its_minimum_or_is_called_otherwise
 @pytest.mark.parametrize("seed", [6, 29])
 def test_a_plateau_is_left_behind(seed):
     """For a while the value falls by less than a hundredth in a fifth of the steps, at 20 times the minimum."""
-    random, size = np.random.default_rng(seed), np.geomspace(1, 3000, 20)
-    X = np.abs(random.standard_normal((50, 20))) * size
-    y = X @ (random.standard_normal(20) / size) + 0.3 * random.standard_normal(50)
+    X, y = raw_columns(3000, np.random.default_rng(seed))
     lowest = 0.5 * np.sum((X @ np.linalg.lstsq(X, y)[0] - y) ** 2)
     with jax.enable_x64(True):
         found = minimize(squares(X, y), jnp.zeros(20), tol=1e-2, max_steps=1000)
@@ -65,6 +63,7 @@ def test_a_plateau_is_left_behind(seed):
 @pytest.mark.parametrize("big", [1e4, 1e5])
 def test_steps_that_are_rounded_away_are_reported(big):
     """One column so large that a step of 1 / L does not change what belongs to the others, far as they are."""
+    rng = np.random.default_rng(0)
     X = rng.standard_normal((30, 4)) * np.asarray([big, 1, 1, 1])
     y = X @ np.asarray([1 / big, 1, 1, 1]) + 0.3 * rng.standard_normal(30)
     found = minimize(squares(X, y), jnp.asarray([0, 0.5, 0.5, 0.5]))
@@ -77,6 +76,7 @@ def test_steps_that_are_rounded_away_are_reported(big):
 @pytest.mark.parametrize("noise", [1e-6, 1e-5, 1e-4, 1e-2])
 def test_rounding_at_a_minimum_is_not_a_step_lost(noise):
     """Rotated, so that no coordinate is flat; the minimum is a small or no part of what the data are."""
+    rng = np.random.default_rng(0)
     left, right = (np.linalg.qr(rng.standard_normal(shape))[0] for shape in ((200, 50), (50, 50)))
     X = (left * np.geomspace(1, 0.1, 50)) @ right.T
     y = X @ rng.standard_normal(50) + noise * rng.standard_normal(200)
