@@ -72,7 +72,9 @@ def from_optax(tx: optax.GradientTransformation, state: Any, params: Any, *, ste
     count = jnp.ones((), jnp.int32) if count is None else count
     scalars = _scalars_after(tx, params, count)
     started = jax.tree.map(lambda x, s: s if jnp.shape(s) == jnp.shape(x) else x, fresh, scalars)
-    return jax.tree.map(lambda part: _with_moments(part, moments, count), started, is_leaf=_keeps_moments)
+    return jax.tree.map(
+        lambda part: _with_moments(part, moments, count), started, is_leaf=lambda part: isinstance(part, _KINDS)
+    )
 
 
 _KINDS = (RootMeanSquareState, optax.ScaleByAdamState, AccelerateState, optax.TraceState)
@@ -80,18 +82,18 @@ _KINDS = (RootMeanSquareState, optax.ScaleByAdamState, AccelerateState, optax.Tr
 
 def _check_units(tx: optax.GradientTransformation, state: Any, params: Any) -> None:
     """Raises if a velocity is seen to be no sum of gradients."""
-    gradient = jax.tree.map(lambda p: jnp.full((1,) * jnp.ndim(p), 1e-3, jnp.result_type(p)), params)
+    gradient = jax.tree.map(lambda p: jnp.full((1,) * np.ndim(p), 1e-3, jnp.result_type(p)), params)
     origin = jax.tree.map(jnp.zeros_like, gradient)
     with jax.ensure_compile_time_eval():
         updates, first = tx.update(gradient, tx.init(origin), origin)
         _, second = tx.update(origin, first, origin)
-    old, new, later = (_part(of) for of in (state, first, second))
+    (old,), (new,), (later,) = (_states(of, _KINDS) for of in (state, first, second))
     wrong = "must keep a sum of gradients, as nag does with velocity='gradient', but"
     if isinstance(new, AccelerateState):
         kept = [np.asarray(m, complex) for m in jax.tree.leaves(new.velocity()) if is_concrete(m)]
         if not all(np.allclose(m, 1e-3, rtol=0.02) for m in kept):
             raise ValueError(f"tx {wrong} after a first one it keeps something else.")
-    if isinstance(new, optax.TraceState) and isinstance(old, AccelerateState) and not _leaves_the_rate(state):
+    if isinstance(new, optax.TraceState) and isinstance(old, AccelerateState) and not _states(state, DirectionState):
         momentum, length = (
             abs(np.asarray(jax.tree.leaves(x)[0], complex).item()) / 1e-3 for x in (later.trace, updates)
         )
@@ -100,24 +102,16 @@ def _check_units(tx: optax.GradientTransformation, state: Any, params: Any) -> N
             raise ValueError(f"state {wrong} its readout is the momentum itself, as with velocity='step'.")
 
 
-def _leaves_the_rate(state: Any) -> bool:
-    """Whether this is the state of ``scale_by_nag``, whose readout is in units of the learning rate."""
-    parts = jax.tree.leaves(state, is_leaf=lambda part: isinstance(part, DirectionState))
-    return any(isinstance(part, DirectionState) for part in parts)
-
-
-def _part(state: Any) -> Any:
-    return next(part for part in jax.tree.leaves(state, is_leaf=_keeps_moments) if _keeps_moments(part))
-
-
-def _keeps_moments(part: Any) -> bool:
-    return isinstance(part, _KINDS)
+def _states(state: Any, kinds: Any) -> list[Any]:
+    """The states of these kinds, wherever they are in a state."""
+    parts = jax.tree.leaves(state, is_leaf=lambda part: isinstance(part, kinds))
+    return [part for part in parts if isinstance(part, kinds)]
 
 
 def _moments(state: Any, name: str) -> Moments:
-    if optax.tree.get(state, "mini_step") is not None:
+    if _states(state, optax.MultiStepsState):
         raise ValueError(f"{name} must be that inside of optax.MultiSteps: take its inner_opt_state.")
-    parts = [part for part in jax.tree.leaves(state, is_leaf=_keeps_moments) if _keeps_moments(part)]
+    parts = _states(state, _KINDS)
     if len(parts) != 1:
         raise ValueError(
             f"{name} must have the one velocity of nag, scale_by_nag, nag_optax.nadam, optax.sgd with a momentum, "
@@ -139,9 +133,7 @@ def _moments(state: Any, name: str) -> Moments:
 
 def _schedules(state: Any) -> list[Array]:
     """The counters of the schedules in a state."""
-    kind = optax.ScaleByScheduleState
-    parts = jax.tree.leaves(state, is_leaf=lambda part: isinstance(part, kind))
-    return [jnp.asarray(part.count) for part in parts if isinstance(part, kind)]
+    return [jnp.asarray(part.count) for part in _states(state, optax.ScaleByScheduleState)]
 
 
 def _scalars_after(tx: optax.GradientTransformation, params: Any, count: Array) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax import Array
 
@@ -17,6 +18,13 @@ from nag_optax.validation import leaf_name
 
 Scalar = Array | float
 """A hyperparameter's value, or one of the five numbers: a scalar array or a Python number."""
+
+
+def is_number(value: Any) -> bool:
+    """Whether this is a Python or NumPy number, which stays what it is; an array may be another one in a later update,
+    also a concrete one, as in ``optax.inject_hyperparams``.
+    """
+    return isinstance(value, int | float | np.number)
 
 
 def hyperparameter_dtype(params: Any) -> jnp.dtype:

@@ -74,11 +74,11 @@ def _fitting(sharding: NamedSharding, shape: tuple[int, ...]) -> PartitionSpec:
     """How to split what may be smaller than its parameter, such as the scales of a buffer: along the axes that can be
     split in the same way.
     """
-    sizes = sharding.mesh.shape
-
-    def ways(names):
-        return math.prod(sizes[name] for name in ((names,) if isinstance(names, str) else names or ()))
-
     return PartitionSpec(
-        *(names if n % ways(names) == 0 else None for n, names in zip(shape, sharding.spec, strict=False))
+        *(names if n % ways(sharding, names) == 0 else None for n, names in zip(shape, sharding.spec, strict=False))
     )
+
+
+def ways(sharding: NamedSharding, names: Any) -> int:
+    """Into how many parts an axis is split by axes of the mesh: a name, names, or None."""
+    return math.prod(sharding.mesh.shape[name] for name in ((names,) if isinstance(names, str) else names or ()))

@@ -7,6 +7,7 @@ array there. `beside` takes the part of a tree that has gradients; `filled` puts
 """
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import jax
@@ -53,7 +54,9 @@ def norm(x: Any) -> Array:
 
 def rounding(x: Any) -> Array:
     """|eps x|, each leaf with the eps of its dtype."""
-    return norm(jax.tree.map(lambda a: float(jnp.finfo(a.dtype).eps) * widened(a), x))
+    leaves = jax.tree.leaves(x)
+    of_dtypes = ([a for a in leaves if a.dtype == dtype] for dtype in dict.fromkeys(a.dtype for a in leaves))
+    return reduce(jnp.hypot, (float(jnp.finfo(same[0].dtype).eps) * norm(same) for same in of_dtypes))
 
 
 def plus(x: Any, scale: Scalar, y: Any) -> Any:

@@ -14,14 +14,13 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from jax import Array
 
 from nag_optax.engine.storage.rounding import rounded_in_turns
 from nag_optax.links.landing import is_low
 from nag_optax.readings import Readings
-from nag_optax.scalars import Scalar, counter, hyperparameter_dtype, increment, mixing, scalar_at
+from nag_optax.scalars import Scalar, counter, hyperparameter_dtype, increment, is_number, mixing, scalar_at
 from nag_optax.trees import beside, widened
 from nag_optax.validation import (
     check_flags,
@@ -155,9 +154,7 @@ class _Decay:
             check_takes("tx", tx, 1, "a gradient transformation of Optax, or a function of the learning rate")
         self.tx, self.mask, self.proximal = tx, _checked(mask), proximal
         self.whole = self._method(self.learning_rate)
-        # An array is no static 0, not even a concrete one: in inject_hyperparams it may be another one later.
-        is_number = isinstance(weight_decay, int | float | np.number)
-        self.is_off = weight_decay is None or (is_number and weight_decay == 0)
+        self.is_off = weight_decay is None or (is_number(weight_decay) and weight_decay == 0)
         if self.is_off and mask is not None:
             raise ValueError("mask is for weight_decay, which is 0: leave mask out.")
 

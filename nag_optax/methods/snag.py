@@ -13,13 +13,13 @@ L)). With mu = 0: tau = 1 / t_k and long step t_k / (rho^2 L), t_k FISTA's. rho 
 from typing import Any
 
 import jax.numpy as jnp
-import numpy as np
 import optax
 
 from nag_optax import trees
 from nag_optax.engine.accelerate import accelerate
 from nag_optax.engine.coefficients import Rule, from_coupling
 from nag_optax.engine.restart import Restart
+from nag_optax.scalars import is_number
 from nag_optax.validation import check_convexity, check_number
 
 
@@ -52,7 +52,7 @@ def snag(
     check_convexity(smoothness, strong_convexity, strong_convexity_may_be_zero=True)
     check_number("growth", growth, at_least=1)
     short = 1 / (growth * smoothness)
-    known = isinstance(strong_convexity, int | float | np.number)
+    known = is_number(strong_convexity)
     root = (strong_convexity / smoothness) ** 0.5 / growth
 
     def strongly_convex(count, age, carry):

@@ -120,9 +120,9 @@ def _advance(test: RestartTest | None, problem: Problem, point: Point) -> Point:
     x = trees.where(accepted, trial.x, point.params)
     value = trial.f_x + problem.prox_value(x)
     t, age, reference = trial.t, carry.age + 1, carry.reference
+    descent = trees.minus(trial.y, trial.x)
     if test:
         move = trees.minus(x, point.params)
-        descent = trees.minus(trial.y, trial.x)
         evidence = Evidence(
             updates=carry.steps,
             age=carry.age,
@@ -139,14 +139,17 @@ def _advance(test: RestartTest | None, problem: Problem, point: Point) -> Point:
         age = jnp.where(restarts, 0, age)
         reference = jnp.asarray(reference, problem.dtype)
     length = trees.norm(trial.gradient)
-    # Of a smooth function the mapping is the gradient, also where a step is so short that rounding makes it 0.
-    mapping, per = (trial.gradient, 1) if problem.smooth else (trees.minus(trial.y, trial.x), trial.step_size)
+    if problem.smooth:  # the mapping is the gradient, also where a step is so short that rounding makes it 0
+        mapping, potential = length, trees.absolute_inner(trial.gradient, x)
+    else:
+        mapping = jnp.sqrt(trial.distance) / trial.step_size
+        potential = trees.absolute_inner(descent, x) / trial.step_size
     unmoved = jnp.where(jnp.isfinite(trial.excess), point.value, jnp.nan)
     room = accepted & (trial.excess <= SHRINK)
     return Point(
         params=x,
         value=jnp.where(accepted, value, unmoved),
-        mapping=trees.norm(mapping) / per,
+        mapping=mapping,
         resolution=trees.rounding(trial.gradient) + trees.rounding(trial.y) / trial.step_size,
         gradient=length,
         step_size=trial.step_size,
@@ -154,7 +157,7 @@ def _advance(test: RestartTest | None, problem: Problem, point: Point) -> Point:
         values=point.values + trial.values,
         stuck=~accepted,
         carry=Carry(point.params, t, room, carry.steps + 1, age, reference),
-        potential=trees.absolute_inner(mapping, x) / per,
+        potential=potential,
     )
 
 

@@ -75,9 +75,8 @@ class Loop(NamedTuple):
     def _after_rounding(self, problem: Problem, found: Any, status: Array, point: Point) -> Array:
         """The status, where steps that are rounded away do not pass for an end."""
         stands = (status == Status.STALLED) | ((status == Status.CONVERGED) & unresolved(point))
-        never = (status == Status.CONVERGED) & (status == Status.STALLED)
         look = partial(lost_in_rounding, problem, found, point.step_size, self.tol)
-        lost = jax.lax.cond(stands, look, lambda: never)
+        lost = jax.lax.cond(stands, look, lambda: stands)
         return jnp.where(lost, jnp.int32(Status.BADLY_SCALED), status)
 
     def _begin(self, problem: Problem, params: Any, warm: SolverState | None) -> _Run:

@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from nag_optax.sharding import ways
+
 SIZE = 128
 """Entries of a block, at least, if the array has as many; fewer than 2 SIZE along a long last axis."""
 
@@ -47,11 +49,7 @@ def _reshaped(x: Array, axis: int, blocks: int, rows: int) -> Array:
     """An axis as two, of blocks and of rows; blocks that Explicit axes of a mesh cannot share are gathered."""
     shape = *x.shape[:axis], blocks, rows, *x.shape[axis + 1 :]
     sharding = getattr(jax.typeof(x), "sharding", None) if hasattr(jax, "typeof") else None
-    names = tuple(sharding.spec)[axis] if sharding else None
-    if sharding is None or names is None:
-        return x.reshape(shape)
-    sizes, together = sharding.mesh.shape, names if isinstance(names, tuple) else (names,)
-    if blocks % math.prod(sizes[name] for name in together) == 0:
+    if sharding is None or blocks % ways(sharding, tuple(sharding.spec)[axis]) == 0:
         return x.reshape(shape)
     spec = tuple(sharding.spec)
     gathered = jax.sharding.PartitionSpec(*spec[:axis], None, None, *spec[axis + 1 :])
