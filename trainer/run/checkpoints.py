@@ -51,7 +51,19 @@ def save(manager: ocp.CheckpointManager, step: int, state: Any, record: dict[str
         if refused:
             gc.collect()  # tasks that were given up complain when they are collected
     if refused:
+        _expect_late_answers()
         raise refused
+
+
+def _expect_late_answers() -> None:
+    """TensorStore's threads may answer, a page for each file, to an event loop that Orbax has closed meanwhile."""
+    hook = sys.unraisablehook
+
+    def report(event: Any) -> None:
+        if not (isinstance(event.exc_value, RuntimeError) and "Event loop is closed" in str(event.exc_value)):
+            hook(event)
+
+    sys.unraisablehook = report
 
 
 @contextmanager
