@@ -44,7 +44,7 @@ def lost_in_rounding(problem: Problem, params: Any, step_size: Array, tol: float
         return jnp.maximum(jnp.abs(m) - SURE * rounding, 0)
 
     value, surely = f + problem.prox_value(params), jax.tree.map(sure, mapping, spread, params)
-    could_fall = falls_far(value, trees.absolute_inner(surely, params), tol)
+    could_fall = falls_far(value, trees.absolute_inner(surely, params), tol**0.5)
     half = problem.prox(jax.tree.map(lambda x: x / 2, params), step_size)
     falls = problem.value(half) + problem.prox_value(half) < value - tol**0.5 * jnp.abs(value)
     return falls | could_fall & ~nearly_zero(value, SURE * trees.absolute_inner(mapping, params), tol)

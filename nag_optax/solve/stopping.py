@@ -102,7 +102,7 @@ def judge(before: Progress, point: Point, tol: float, max_steps: int) -> tuple[P
     lows = jnp.where(before.window == 0, value, lows)
     fall = lows[0] - jnp.minimum(lows[1], lows[2])
     potential = point.mapping * size if point.potential is None else point.potential
-    plateau = falls_far(value, potential, tol) & ~unresolved(point)
+    plateau = falls_far(value, potential, tol**0.75) & ~unresolved(point)
     flat = (fall <= (tol + 10 * eps) * jnp.abs(value)) & ~plateau
     settled = flat | nearly_zero(value, potential, tol) | (size <= FAR * tol * largest)
 
@@ -131,9 +131,9 @@ def judge(before: Progress, point: Point, tol: float, max_steps: int) -> tuple[P
     ), status
 
 
-def falls_far(value: Array, potential: Array, tol: float) -> Array:
-    """Whether a value with this potential, see `Point`, could fall by much more than ``tol``, relatively."""
-    return potential > tol**0.5 * jnp.abs(value)
+def falls_far(value: Array, potential: Array, share: float) -> Array:
+    """Whether a value with this potential, see `Point`, could fall by more than so much of itself."""
+    return potential > share * jnp.abs(value)
 
 
 def nearly_zero(value: Array, potential: Array, tol: float) -> Array:

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.optimize
 
 from nag_optax import Status, minimize, prox
 
@@ -58,6 +59,17 @@ def test_a_plateau_is_left_behind(seed):
     with jax.enable_x64(True):
         found = minimize(squares(X, y), jnp.zeros(20), tol=1e-2, max_steps=1000)
     assert found.status == Status.MAX_STEPS or float(found.value) < 1.1 * lowest
+
+
+def test_a_plateau_with_bounds_is_left_behind():
+    """Converged at 1.3 times the minimum, where the potential allowed a fall by the square root of the tolerance."""
+    draw = np.random.default_rng(0)
+    sizes = np.logspace(0, 3, 50)
+    X = draw.normal(size=(100, 50)) * sizes
+    y = draw.normal(size=100) + X @ (0.3 * draw.normal(size=50) / sizes)
+    lowest = 0.5 * scipy.optimize.nnls(X, y)[1] ** 2
+    found = minimize(squares(X, y), jnp.zeros(50), prox=prox.non_negative(), tol=1e-2, max_steps=5000)
+    assert found.status == Status.CONVERGED and float(found.value) < 1.01 * lowest
 
 
 @pytest.mark.parametrize("big", [1e4, 1e5])
