@@ -26,6 +26,7 @@ from nag_optax.engine.coefficients import (
 from nag_optax.engine.superpose import superpose
 from nag_optax.evaluation import eval_params, velocity
 from nag_optax.links import compensated, decayed, stochastic_rounding
+from nag_optax.measuring import diagnostics
 from nag_optax.methods.ac_fgm import ac_fgm
 from nag_optax.methods.acc_sgd import acc_sgd
 from nag_optax.methods.adan import adan
@@ -51,6 +52,7 @@ from nag_optax.outer.lookahead import lookahead
 from nag_optax.outer.slow_weights import slow_weights
 from nag_optax.outer.snoo import snoo
 from nag_optax.renamed import say_once
+from nag_optax.restoring import restore_state
 from nag_optax.sharding import state_shardings
 from nag_optax.solve.minimize import minimize
 from nag_optax.solve.result import Solution, Status
@@ -60,12 +62,14 @@ __version__ = "0.1.0"
 __all__ = [
     # train
     "decayed",
+    "diagnostics",
     "eval_params",
     "from_optax",
     "momenta",
     "nag",
     "reanchor",
     "restart",
+    "restore_state",
     "scale_by_nag",
     "velocity",
     # the accelerated family

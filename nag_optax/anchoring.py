@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from nag_optax.finding import found
+from nag_optax.finding import INNER, found
 
 
 @runtime_checkable
@@ -91,7 +91,7 @@ def _alike(fresh: Any, old: Any) -> bool:
 def _field(path: Any) -> Any:
     """Where a leaf lies in the state of its link, wherever in a chain that stands; ``()`` for a whole state."""
     fields = [i for i, key in enumerate(path) if isinstance(key, jax.tree_util.GetAttrKey)]
-    inside = [i for i in fields if path[i].name not in ("inner_state", "inner_states", "inner_opt_state")]
+    inside = [i for i in fields if path[i].name not in INNER]
     return path[inside[-1] :] if inside else ()
 
 

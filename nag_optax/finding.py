@@ -37,6 +37,9 @@ TRANSPARENT = tuple(
 )
 """Of Optax's wrappers whose updates are those of what they wrap, or none."""
 
+INNER = ("inner_state", "inner_states", "inner_opt_state")
+"""Fields of wrappers, which do not tell one state from another."""
+
 
 def readings_of(state: Any, question: Question) -> Readings | None:
     """The readings of all states inside of one, each of which has leaves of its own; None if there is no such state.

@@ -70,6 +70,7 @@ def primal_averaging(
             step_size=interpolation - 1,
             readout=(interpolation - 1) * mu_next,
             outputs={"z": interpolation * mu_next},
+            hyperparams={"momentum": mu},
         )
         return coefficients, carry
 

@@ -39,6 +39,9 @@ class AccelerateState(NamedTuple):
       readout: the base iterate is ``params + readout * momentum``.
       outputs: readouts of the method's other published points, by name.
       reference: the scalar that the restart test compares with; unused without restart.
+      restarts: so far, int32.
+      last: hyperparameters of the last update for `nag_optax.diagnostics`, 0 before the first; "last_momentum" and so
+        on, because ``optax.tree.get(state, "momentum")`` is the buffer.
     """
 
     step: Array
@@ -49,6 +52,8 @@ class AccelerateState(NamedTuple):
     readout: Array
     outputs: dict[str, Array]
     reference: Array
+    restarts: Array
+    last: dict[str, Array]
 
     def readings(self, question: Question) -> Readings:
         """Returns params plus the readout that is asked for times the buffer."""
@@ -67,11 +72,18 @@ class AccelerateState(NamedTuple):
             scales=scales,
             readout=old.readout.astype(self.readout.dtype),
             outputs={name: old.outputs.get(name, x).astype(x.dtype) for name, x in self.outputs.items()},
+            restarts=old.restarts,
+            last={name: old.last.get(name, x).astype(x.dtype) for name, x in self.last.items()},
         )
 
     def velocity(self) -> Any:
         """Returns the buffer m, a pytree like params."""
         return load(self.momentum, self.scales)
+
+    def measured(self) -> dict[str, Array]:
+        """Returns counters and hyperparameters by name."""
+        last = {name.removeprefix("last_"): x for name, x in self.last.items()}
+        return {"step": self.step, "age": self.age, "restarts": self.restarts, **last}
 
 
 def accelerate(
@@ -131,6 +143,8 @@ def accelerate(
             readout=jnp.zeros((), dtype),
             outputs={name: jnp.zeros((), dtype) for name in coefficients.outputs},
             reference=jnp.asarray(test.reference if test else 0, dtype),
+            restarts=jnp.zeros((), jnp.int32),
+            last={f"last_{name}": jnp.zeros((), dtype) for name in coefficients.hyperparams},
         )
 
     @mixing
@@ -147,15 +161,16 @@ def accelerate(
         dtype = state.readout.dtype
         coefficients, carry = rule.numbers(counter(state.step, dtype), counter(state.age, dtype), state.carry)
         coefficients, carry = _as_scalars(coefficients, dtype, keep_units=True), _as_scalars(carry, dtype)
-        age, reference = increment(state.age), state.reference
+        age, reference, restarts_so_far = increment(state.age), state.reference, state.restarts
 
         if test:
             coefficients, (restarts, reference) = judged(test, coefficients, state, gradients, params, extra)
             coefficients = _as_scalars(coefficients, dtype)
             age = jnp.where(restarts, 0, age)
+            restarts_so_far = jnp.where(restarts, increment(restarts_so_far), restarts_so_far)
             carry = trees.where(restarts, _as_scalars(rule.init(), dtype), carry)
 
-        decay, gain, lead, step_size, readout, outputs = coefficients
+        decay, gain, lead, step_size, readout, outputs, hyperparams = coefficients
         back_lead, back_step_size = -lead, -step_size
         momentum = jax.tree.map(lambda m, g: _combine(decay, m, gain, g, m.dtype), state.momentum, gradients)
         stored, scales = buffer.store(momentum, stored, state.step)
@@ -173,6 +188,8 @@ def accelerate(
             readout=jnp.asarray(readout, dtype),
             outputs={name: jnp.asarray(output, dtype) for name, output in outputs.items()},
             reference=jnp.asarray(reference, dtype),
+            restarts=restarts_so_far,
+            last={f"last_{name}": jnp.asarray(x, dtype) for name, x in hyperparams.items()},
         )
 
     return optax.GradientTransformationExtraArgs(init, update)

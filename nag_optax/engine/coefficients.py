@@ -32,6 +32,8 @@ class Coefficients(NamedTuple):
       readout: the base iterate after this step is ``params + readout * m``.
       outputs: other points that the method's paper speaks about, by name: ``params + outputs[name] * m``. The same
         names at every step.
+      hyperparams: what a log wants to see of this step, by name: "learning_rate", "momentum". The same names at every
+        step; no update depends on them.
     """
 
     decay: Scalar
@@ -40,6 +42,7 @@ class Coefficients(NamedTuple):
     step_size: Scalar
     readout: Scalar
     outputs: Mapping[str, Scalar] = {}
+    hyperparams: Mapping[str, Scalar] = {}
 
     def with_output(self, name: str, readout: Scalar) -> "Coefficients":
         """The same step with one more point to read out."""
@@ -83,8 +86,9 @@ def from_coupling(
       learning_rate: step length of x, 1 / L in most papers.
 
     >>> from nag_optax import from_coupling
-    >>> from_coupling(tau=1.0, tau_next=0.5, mixing=0.0, long_step=1.0, learning_rate=1.0)
-    Coefficients(decay=0.0, gain=0.0, lead=0.5, step_size=1.0, readout=0.5, outputs={'z': -0.5})
+    >>> c = from_coupling(tau=1.0, tau_next=0.5, mixing=0.0, long_step=1.0, learning_rate=1.0)
+    >>> c.decay, c.gain, c.lead, c.step_size, c.readout, c.outputs
+    (0.0, 0.0, 0.5, 1.0, 0.5, {'z': -0.5})
     """
     return Coefficients(
         decay=(1 - mixing) * (1 - tau),
@@ -93,6 +97,10 @@ def from_coupling(
         step_size=learning_rate,
         readout=tau_next,
         outputs={"z": tau_next - 1},
+        hyperparams={
+            "learning_rate": learning_rate,
+            "momentum": (1 - mixing) * (1 - tau) * tau_next / tau,  # as `from_momentum_and_correction` has it
+        },
     )
 
 
@@ -110,11 +118,17 @@ def from_momentum_and_correction(momentum: Scalar, correction: Scalar, learning_
       learning_rate: step length of x, 1 / L in most papers.
 
     >>> from nag_optax import from_momentum_and_correction
-    >>> from_momentum_and_correction(momentum=0.5, correction=0.0, learning_rate=1.0)
-    Coefficients(decay=0.5, gain=0.5, lead=1, step_size=1.0, readout=1, outputs={})
+    >>> c = from_momentum_and_correction(momentum=0.5, correction=0.0, learning_rate=1.0)
+    >>> c.decay, c.gain, c.lead, c.step_size, c.readout
+    (0.5, 0.5, 1, 1.0, 1)
     """
     return Coefficients(
-        decay=momentum, gain=learning_rate * (momentum + correction), lead=1, step_size=learning_rate, readout=1
+        decay=momentum,
+        gain=learning_rate * (momentum + correction),
+        lead=1,
+        step_size=learning_rate,
+        readout=1,
+        hyperparams={"learning_rate": learning_rate, "momentum": momentum},
     )
 
 
@@ -144,8 +158,9 @@ def from_two_step(
       delta_next: delta_{k+1} where it varies; delta by default.
 
     >>> from nag_optax import from_two_step
-    >>> from_two_step(beta=0.5, alpha=1.0, gamma=0.5)
-    Coefficients(decay=0.5, gain=1.0, lead=0.5, step_size=1.0, readout=0.5, outputs={})
+    >>> c = from_two_step(beta=0.5, alpha=1.0, gamma=0.5)
+    >>> c.decay, c.gain, c.lead, c.step_size, c.readout
+    (0.5, 1.0, 0.5, 1.0, 0.5)
     """
     gamma_next = gamma if gamma_next is None else gamma_next
     delta_next = delta if delta_next is None else delta_next
@@ -155,4 +170,5 @@ def from_two_step(
         lead=1 - gamma / beta + gamma_next,
         step_size=alpha * gamma / beta,
         readout=gamma_next - delta_next,
+        hyperparams={"learning_rate": alpha, "momentum": beta},
     )

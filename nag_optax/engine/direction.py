@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, cast
 import jax
 import jax.numpy as jnp
 import optax
+from jax import Array
 
 from nag_optax.engine.accelerate import AccelerateState
 from nag_optax.readings import Question, Readings, scaled
@@ -19,6 +20,10 @@ class DirectionState(NamedTuple):
     """
 
     accelerated: AccelerateState
+
+    def measured(self) -> dict[str, Array]:
+        """Returns what the method says, but for the learning rate, which a later link knows."""
+        return {name: x for name, x in self.accelerated.measured().items() if name != "learning_rate"}
 
     def readings(self, question: Question) -> Readings:
         """Returns the readings of the method, at the learning rate that the question brings."""

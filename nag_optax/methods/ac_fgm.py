@@ -42,6 +42,10 @@ class AcFgmState(NamedTuple):
     tau: tuple[Array, Array]
     base: BaseIterate
 
+    def measured(self) -> dict[str, Array]:
+        """Returns the counter and the step size by name."""
+        return {"step": self.step, "step_size": self.step_size}
+
     def anchored(self, old: Any) -> "AcFgmState":
         """Returns this new state: what was seen of the curvature belongs to the old params."""
         return self

@@ -66,13 +66,15 @@ def adan(
     def at(rate: Any) -> optax.GradientTransformationExtraArgs:
         def mean(count, age, weight):
             weight = b1 * weight + (1 - b1)  # 1 - b1^{k+1}, the bias correction
-            return Coefficients(b1, 1 - b1, lead=scalar_at(rate, count) / weight, step_size=0, readout=0), weight
+            eta = scalar_at(rate, count)
+            named = {"learning_rate": eta, "momentum": b1}
+            return Coefficients(b1, 1 - b1, lead=eta / weight, step_size=0, readout=0, hyperparams=named), weight
 
         def mean_difference(count, age, weight):
             first, weight = age == 0, b2 * weight + (1 - b2)
             c = scalar_at(rate, count) * (1 - b2) / weight
             decay, gain = jnp.where(first, 0, b2), jnp.where(first, 1, 1 - b2)
-            return Coefficients(decay, gain, lead=-c, step_size=c, readout=0), weight
+            return Coefficients(decay, gain, -c, step_size=c, readout=0, hyperparams={"momentum": decay}), weight
 
         velocities = (
             accelerate(Rule(lambda: 0.0, numbers), accumulator_dtype=accumulator_dtype)

@@ -18,7 +18,7 @@ from nag_optax.engine.accelerate import accelerate
 from nag_optax.engine.coefficients import Coefficients, Rule
 from nag_optax.engine.restart import Restart
 from nag_optax.momenta import Momentum, as_sequence
-from nag_optax.scalars import Scalar, increment, scalar_at
+from nag_optax.scalars import Scalar, pair_at, scalar_at
 from nag_optax.validation import check_convexity, check_number, number_or_schedule
 
 
@@ -50,8 +50,9 @@ def agnes(
 
     def numbers(count, age, carry):
         rho, _, carry = sequence.values(age, carry)
-        alpha_next, eta = scalar_at(learning_rate, increment(count)), scalar_at(correction, count)
-        return Coefficients(decay=rho, gain=rho, lead=alpha_next, step_size=eta, readout=alpha_next), carry
+        (alpha, alpha_next), eta = pair_at(learning_rate, count), scalar_at(correction, count)
+        named = {"learning_rate": alpha, "momentum": rho}
+        return Coefficients(rho, gain=rho, lead=alpha_next, step_size=eta, readout=alpha_next, hyperparams=named), carry
 
     return accelerate(Rule(sequence.init, numbers), restart=restart, accumulator_dtype=accumulator_dtype)
 

@@ -48,6 +48,10 @@ class FistaState(NamedTuple):
     base: BaseIterate
     value: Array
 
+    def measured(self) -> dict[str, Array]:
+        """Returns the counters by name."""
+        return {"step": self.step, "age": self.age}
+
     def anchored(self, old: "FistaState") -> "FistaState":
         """Returns this new state with the old counter: the momentum begins at the new params."""
         return self._replace(step=old.step)

@@ -45,6 +45,7 @@ def heavy_ball(
 
     def numbers(count, age, carry):
         beta, alpha = scalar_at(momentum, count), scalar_at(learning_rate, count)
-        return Coefficients(decay=beta, gain=alpha, lead=1, step_size=0, readout=0), carry
+        named = {"learning_rate": alpha, "momentum": beta}
+        return Coefficients(decay=beta, gain=alpha, lead=1, step_size=0, readout=0, hyperparams=named), carry
 
     return accelerate(Rule(tuple, numbers), restart=restart, accumulator_dtype=accumulator_dtype)

@@ -68,6 +68,7 @@ def nadam(
                 lead=eta * mu_next / (1 - product * mu_next),
                 step_size=eta * (1 - mu) / (1 - product),
                 readout=0,
+                hyperparams={"learning_rate": eta, "momentum": mu},
             )
             return c, product
 

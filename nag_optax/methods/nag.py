@@ -134,6 +134,7 @@ def nag_rule(
             lead=outside * (1 - nu + nu_next * mu_next),
             step_size=nu * eps,
             readout=outside * nu_next * mu_next,
+            hyperparams={"learning_rate": eps, "momentum": mu},
         )
         return coefficients, carry
 

@@ -49,6 +49,14 @@ def qhm(
 
     def numbers(count, age, carry):
         alpha, beta, weight = (scalar_at(x, count) for x in (learning_rate, momentum, nu))
-        return Coefficients(beta, gain=1 - beta, lead=alpha * weight, step_size=alpha * (1 - weight), readout=0), carry
+        coefficients = Coefficients(
+            decay=beta,
+            gain=1 - beta,
+            lead=alpha * weight,
+            step_size=alpha * (1 - weight),
+            readout=0,
+            hyperparams={"learning_rate": alpha, "momentum": beta},
+        )
+        return coefficients, carry
 
     return accelerate(Rule(tuple, numbers), restart=restart, accumulator_dtype=accumulator_dtype)

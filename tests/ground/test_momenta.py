@@ -27,6 +27,10 @@ FORMULAS = {
     "polynomial(4)": (momenta.polynomial(4), lambda k: max(k - 1, 0) / (k + 4)),
     "sutskever(0.9)": (momenta.sutskever(0.9), lambda k: min(1 - 2 ** (-1 - math.log2(k // 250 + 1)), 0.9)),
     "sutskever(0.99, 10)": (momenta.sutskever(0.99, 10), lambda k: min(1 - 2 ** (-1 - math.log2(k // 10 + 1)), 0.99)),
+    "sutskever(0.99, steps=6000)": (  # 1/2 and 49 higher ones in a thousand updates
+        momenta.sutskever(0.99, steps=6000),
+        lambda k: min(1 - 2 ** (-1 - math.log2(k * 49 // 1000 + 1)), 0.99),
+    ),
     "strongly_convex(100)": (momenta.strongly_convex(100), lambda k: 9 / 11),
     "dozat(0.9)": (momenta.dozat(0.9), lambda k: 0.9 * (1 - 0.5 * 0.96 ** (0.004 * k))),
 }
@@ -58,6 +62,22 @@ def test_closed_forms_are_plain_optax_schedules(name):
     assert float(jax.jit(joined)(30)) == pytest.approx(formula(20), rel=1e-6)
 
 
+@pytest.mark.parametrize("steps", [3, 100, 2000, 750_000])
+@pytest.mark.parametrize("highest", [0.0, 0.3, 0.5, 0.6, 0.9, 0.99, 0.995, 0.999])
+def test_a_momentum_that_is_spread_over_a_training_is_reached_in_a_sixth_of_it(highest, steps):
+    schedule = momenta.sutskever(highest, steps=steps)
+    assert float(schedule(math.ceil(steps / 6) + 1)) == pytest.approx(highest, abs=1e-6)
+    assert float(schedule(0)) == pytest.approx(min(0.5, highest))
+    if highest > 0.9 and steps >= 2000:
+        assert float(schedule(steps // 12)) < highest
+
+
+def test_the_paper_s_own_training_has_the_paper_s_own_period():
+    spread, published = momenta.sutskever(0.999, steps=750_000), momenta.sutskever(0.999)
+    at = jnp.arange(125, 750_000, 1000)
+    np.testing.assert_allclose(spread(at), published(at), atol=1e-3)
+
+
 def test_strongly_convex_takes_a_traced_condition_number():
     assert float(jax.jit(lambda kappa: momenta.strongly_convex(kappa)(0))(100.0)) == pytest.approx(9 / 11)
 
@@ -73,6 +93,8 @@ def test_a_constant_is_a_sequence():
         (lambda: momenta.polynomial(0), "a must be finite, above 0"),
         (lambda: momenta.sutskever(1.0), "max_momentum"),
         (lambda: momenta.sutskever(0.9, 0), "period must be finite, at least 1"),
+        (lambda: momenta.sutskever(0.9, steps=0), "steps must be finite, at least 1"),
+        (lambda: momenta.sutskever(0.9, 250, steps=10), "period and steps exclude each other"),
         (lambda: momenta.strongly_convex(0.5), "condition_number must be finite, at least 1"),
         (lambda: momenta.dozat(1.0), "b1"),
         (lambda: momenta.dozat(0.9, decay=-1), "decay"),

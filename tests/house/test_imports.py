@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[2] / "nag_optax"
 
 FLOORS = [
     {"renamed", "scalars", "validation", "trees", "readings", "finding"},
-    {"momenta", "evaluation", "anchoring", "sharding", "curvature"},
+    {"momenta", "evaluation", "measuring", "anchoring", "restoring", "sharding", "curvature"},
     {"engine", "prox"},
     {"links"},
     {"methods"},

@@ -1,58 +1,11 @@
-"""Momentum sequences: how much velocity Nesterov's method keeps, update after update.
+"""Sequences of convex optimisation, with a guarantee each."""
 
-Convention: ``momentum(k)`` decays the velocity in update k, counted from 0; the lookahead of that update uses
-``momentum(k + 1)``. The sequences of convex optimisation start from rest: ``momentum(0) = momentum(1) = 0``, so that
-the first update is a gradient step.
-
-Sequences with a closed form are plain Optax schedules, functions of the count. `nesterov` is a recursion and therefore
-a `MomentumSequence`, which carries scalars from update to update. Each works as ``nag(learning_rate, momentum=...)``.
-"""
-
-from collections.abc import Callable
-from typing import Any, NamedTuple
-
-import jax
 import jax.numpy as jnp
 import optax
-from jax import Array
 
-from nag_optax.renamed import renamed_arguments
-from nag_optax.scalars import Scalar, as_float, pair_at
-from nag_optax.validation import check_integer, check_number, is_concrete, number, number_or_schedule
-
-
-class MomentumSequence(NamedTuple):
-    """A momentum sequence that is defined by a recursion.
-
-    Attributes:
-      init: ``init() -> carry``, scalars.
-      values: ``values(age, carry) -> (momentum(age), momentum(age + 1), carry)``.
-    """
-
-    init: Callable[[], Any]
-    values: Callable[[Array, Any], tuple[Scalar, Scalar, Any]]
-
-
-MomentumSequence.__new__ = renamed_arguments(step="values")(MomentumSequence.__new__)
-
-Momentum = optax.ScalarOrSchedule | MomentumSequence
-
-
-def as_sequence(momentum: Momentum, name: str = "momentum") -> MomentumSequence:
-    """Any momentum, constant, schedule or sequence, as a `MomentumSequence`; errors name the argument.
-
-    Raises:
-      TypeError: if it is none of the three.
-      ValueError: if it is a concrete number outside [0, 1).
-    """
-    if isinstance(momentum, MomentumSequence):
-        return momentum
-    checked = number_or_schedule(name, momentum, at_least=0, below=1)
-
-    def values(age, carry):
-        return *pair_at(checked, age), carry
-
-    return MomentumSequence(tuple, values)
+from nag_optax.momenta.sequence import MomentumSequence
+from nag_optax.scalars import Scalar, as_float
+from nag_optax.validation import check_number, is_concrete, number
 
 
 def nesterov() -> MomentumSequence:
@@ -105,32 +58,6 @@ def polynomial(a: float = 2.0) -> optax.Schedule:
     def schedule(count):
         k = as_float(count)
         return jnp.maximum(k - 1, 0) / (k + a)
-
-    return schedule
-
-
-def sutskever(max_momentum: float = 0.99, period: int = 250) -> optax.Schedule:
-    """The deep-learning schedule: momentum 1/2, 3/4, 5/6, ... for 250 updates each, up to ``max_momentum`` ::
-
-        momentum(t) = min(1 - 2^(-1 - log2(floor(t / period) + 1)), max_momentum)
-
-    Args:
-      max_momentum: in [0, 1); the paper tries 0, 0.9, 0.99, 0.995 and 0.999.
-      period: updates of every momentum, at least 1. The paper's 250 reach 0.99 after 12,250 updates of 750,000, and
-        0.999 after 124,750: in a shorter training let it be shorter.
-
-    >>> from nag_optax.momenta import sutskever
-    >>> [round(float(sutskever(0.9)(t)), 4) for t in (0, 249, 250, 500, 10_000)]
-    [0.5, 0.5, 0.75, 0.8333, 0.9]
-
-    References:
-      Sutskever, Martens, Dahl & Hinton, On the importance of initialization and momentum in deep learning, ICML 2013.
-    """
-    check_number("max_momentum", max_momentum, at_least=0, below=1)
-    check_integer("period", period, at_least=1)
-
-    def schedule(count):
-        return jnp.minimum(1 - 0.5 / (jnp.floor(as_float(count) / period) + 1), max_momentum)
 
     return schedule
 
@@ -201,45 +128,3 @@ def chambolle_pock(
         return momentum, momentum_next, (momentum_next, t_next)
 
     return MomentumSequence(lambda: (0.0, 1.0), values)
-
-
-def dozat(b1: Scalar = 0.9, decay: Scalar = 0.004) -> optax.Schedule:
-    """Dozat's slow warm-up of momentum, from half of ``b1`` to ``b1`` ::
-
-        momentum(t) = b1 (1 - 0.96^(decay t) / 2)
-
-    NAdam counts its updates from t = 1. Keras leaves out the 0.004: ``dozat(b1, decay=1)``.
-
-    Args:
-      b1: final momentum, in [0, 1).
-      decay: speed of the warm-up, at least 0; psi in the paper.
-
-    >>> from nag_optax.momenta import dozat
-    >>> round(float(dozat(0.9)(100)), 4), round(float(dozat(0.9, decay=1)(100)), 4)
-    (0.4573, 0.8924)
-
-    References:
-      Dozat, Incorporating Nesterov momentum into Adam, ICLR workshop 2016.
-    """
-    check_number("b1", b1, at_least=0, below=1)
-    check_number("decay", decay, at_least=0)
-
-    def schedule(count):
-        return b1 * (1 - 0.5 * 0.96 ** (decay * as_float(count)))
-
-    return schedule
-
-
-def tabulate(momentum: Momentum, steps: int) -> Array:
-    """The first values of a momentum, shape [steps]: what decays the velocity in updates 0, 1, ... For plots and for
-    the curious.
-    """
-    sequence = as_sequence(momentum)
-    check_integer("steps", steps, at_least=1)
-
-    def body(carry, age):
-        value, _, carry = sequence.values(age, carry)
-        return carry, jnp.asarray(value, jnp.result_type(float))
-
-    carry = jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(float)), sequence.init())
-    return jax.lax.scan(body, carry, jnp.arange(steps))[1]

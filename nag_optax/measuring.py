@@ -1,0 +1,102 @@
+"""What a state has to say to a log: flat names, and scalars.
+
+As with `nag_optax.evaluation`, the states inside are found in whatever is wrapped around them, and each that knows
+something says so in one method, ``measured()``.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from nag_optax import trees
+from nag_optax.finding import INNER, found
+from nag_optax.scalars import unwrapped
+
+
+def diagnostics(state: Any) -> dict[str, Array | float]:
+    """Scalars for a log, by name: one flat dict, for any logger, through any wrapper, under ``jax.jit``.
+
+    Args:
+      state: an optimizer state that contains at least one accelerated state, under any of Optax's wrappers, or as Flax
+        keeps it.
+
+    Returns:
+      * ``velocity_norm``: the Euclidean norm of the velocity, of all leaves together; what int8 state stands for.
+      * ``bytes``: of the whole state, summed over devices.
+      * ``step``, ``age``, ``restarts``: updates so far, updates since the last restart, restarts so far.
+      * ``momentum``, ``learning_rate``: of the last update, 0 before the first; what the method itself was told, before
+        any later link. ``step_size`` for the methods that find it.
+
+      What a state does not know is left out: `scale_by_nag` has no learning rate. Where several accelerated states are
+      found, as in ``optax.partition``, each has its own, which begin with its place, as in ``decay/momentum``; there is
+      a norm of all velocities together where no two belong to one parameter.
+
+    Raises:
+      ValueError: if ``state`` holds no accelerated state, or is a stack of states.
+
+    >>> import jax.numpy as jnp
+    >>> from nag_optax import diagnostics, nag
+    >>> tx, params = nag(0.1, momentum=0.9, restart="gradient"), jnp.zeros(4)
+    >>> _, state = tx.update(jnp.ones(4), tx.init(params), params)
+    >>> {name: round(float(x), 3) for name, x in diagnostics(state).items()}  # doctest: +NORMALIZE_WHITESPACE
+    {'velocity_norm': 2.0, 'bytes': 44.0, 'step': 1.0, 'age': 1.0, 'restarts': 0.0, 'learning_rate': 0.1,
+     'momentum': 0.9}
+    """
+    parts = _speaking(state)
+    if not parts:
+        raise ValueError(f"state holds no accelerated method of nag_optax, got {type(state).__name__}.")
+    velocities = [_velocity(part) for _, part in parts]
+    said = [_norm(m) | _measured(part) for m, (_, part) in zip(velocities, parts, strict=True)]
+    apart = sum(map(len, velocities)) == len(set().union(*velocities))
+    together = _norm({path: x for m in velocities for path, x in m.items()}) if apart else {}
+    places = _places([path for path, _ in parts])
+    scalars = {place + name: x for place, of_part in zip(places, said, strict=True) for name, x in of_part.items()}
+    return together | {"bytes": _bytes(state)} | scalars
+
+
+def _speaks(part: Any) -> bool:
+    return callable(getattr(type(part), "measured", None))
+
+
+def _speaking(state: Any) -> list[tuple[Any, Any]]:
+    """The outermost states that have something to say, and their paths."""
+    parts = jax.tree_util.tree_leaves_with_path(state, is_leaf=_speaks)
+    return [(path, part) for path, part in parts if _speaks(part)]
+
+
+def _measured(part: Any) -> dict[str, Array]:
+    measured = {name: unwrapped(x) for name, x in part.measured().items()}
+    for x in measured.values():
+        if jnp.ndim(x):
+            raise ValueError(
+                f"state is a stack of {jnp.shape(x)[0]}, as jax.vmap or jax.pmap makes it: use jax.vmap(diagnostics)."
+            )
+    return measured
+
+
+def _velocity(part: Any) -> dict[Any, Array]:
+    """The buffers inside of a state, by the path of their parameter."""
+    inside = found(part, "velocity")
+    return {path: m for state in inside for path, m in jax.tree_util.tree_leaves_with_path(state.velocity())}
+
+
+def _norm(velocity: dict[Any, Array]) -> dict[str, Array]:
+    return {"velocity_norm": trees.norm([trees.widened(m) for m in velocity.values()])} if velocity else {}
+
+
+def _places(paths: list[Any]) -> list[str]:
+    """Where each state is, from where they differ; nothing for a single one."""
+    if len(paths) == 1:
+        return [""]
+    names = [[jax.tree_util.keystr((key,), simple=True) for key in path] for path in paths]
+    places = [[name for name in path if name not in INNER] for path in names]
+    shared = next(i for i, column in enumerate(zip(*places, strict=False)) if len(set(column)) > 1)
+    return ["/".join(place[shared:]) + "/" for place in places]
+
+
+def _bytes(state: Any) -> float:
+    """As a float: a state may have more bytes than an int32 can count."""
+    return float(sum(np.size(x) * x.dtype.itemsize for x in jax.tree.leaves(state) if hasattr(x, "dtype")))
