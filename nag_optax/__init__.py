@@ -1,8 +1,8 @@
 """Nesterov acceleration for JAX, as pure ``optax.GradientTransformation``s.
 
 Every argument is checked before the first step, where it is a concrete number: an error names it, and is a TypeError
-for what is of the wrong kind and a ValueError for what is outside the range that its docstring gives. ``Raises`` lists
-what goes beyond that.
+for what is of the wrong kind and a ValueError for what is outside the range that its docstring gives. Only what goes
+beyond that stands under "Raises".
 """
 
 import importlib

@@ -8,7 +8,10 @@
     a readable state      `Readable`, one method of the state's class, for `nag_optax.eval_params`
     a later link          `Follower`, one method of its state's class, for what stands before it in a chain
 
-``docs/extend.md`` has a complete example of each.
+``docs/extend.md`` has a complete example of each; here is a method.
+
+>>> from nag_optax import accelerate, extend
+>>> tx = accelerate(extend.Rule(tuple, lambda count, age, carry: (extend.from_two_step(0.9, 0.1, 0.9), carry)))
 """
 
 from nag_optax.engine.coefficients import (

@@ -24,12 +24,10 @@ def diagnostics(state: Any) -> dict[str, Array | float]:
         keeps it.
 
     Returns:
-      * ``velocity_norm``: the Euclidean norm of the velocity, of all leaves together; what int8 state stands for.
-      * ``bytes``: of the whole state, summed over devices.
-      * ``step``, ``age``, ``restarts``: updates so far, updates since the last restart, restarts so far.
-      * ``momentum``, ``learning_rate``: of the last update, 0 before the first; what the method itself was told, before
-        any later link. ``step_size`` for the methods that find it.
-
+      ``velocity_norm`` is the Euclidean norm of the velocity, of all leaves together, and of what int8 state stands
+      for. ``bytes`` are those of the whole state, summed over devices. ``step``, ``age`` and ``restarts`` count updates
+      so far, updates since the last restart, and restarts. ``momentum`` and ``learning_rate`` are those of the last
+      update (0 before the first), as the method itself was told them; ``step_size`` is that of a method that finds it.
       What a state does not know is left out: `scale_by_nag` has no learning rate. Where several accelerated states are
       found, as in ``optax.partition``, each has its own, which begin with its place, as in ``decay/momentum``; there is
       a norm of all velocities together where no two belong to one parameter.

@@ -42,6 +42,12 @@ class AccelerateState(NamedTuple):
       restarts: so far, int32.
       last: hyperparameters of the last update for `nag_optax.diagnostics`, 0 before the first; "last_momentum" and so
         on, because ``optax.tree.get(state, "momentum")`` is the buffer.
+
+    >>> import jax.numpy as jnp, optax
+    >>> from nag_optax import nag
+    >>> state = optax.chain(optax.clip(1.0), nag(0.1)).init(jnp.ones(2))
+    >>> optax.tree.get(state, "momentum")
+    Array([0., 0.], dtype=float32)
     """
 
     step: Array

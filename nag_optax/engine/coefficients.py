@@ -34,6 +34,13 @@ class Coefficients(NamedTuple):
         names at every step.
       hyperparams: what a log wants to see of this step, by name: "learning_rate", "momentum". The same names at every
         step; no update depends on them.
+
+    A step of the heavy ball, x - 0.1 g - 0.9 (x_previous - x), with the buffer m = x_previous - x:
+
+    >>> from nag_optax import Coefficients
+    >>> step = Coefficients(decay=0.9, gain=0.1, lead=1, step_size=0, readout=0)
+    >>> step.with_output("previous", 1.0).outputs  # params + m
+    {'previous': 1.0}
     """
 
     decay: Scalar
@@ -57,6 +64,16 @@ class Rule(NamedTuple):
       numbers: ``numbers(count, age, carry) -> (coefficients, carry)``. ``count`` counts updates from 0 and drives a
         learning-rate schedule, ``age`` counts them since the last restart and drives a momentum sequence. A restart
         sets ``age`` to 0 and ``carry`` to ``init()``.
+
+    Gradient descent with a step of 1 / sqrt(k), from k = 1:
+
+    >>> import jax.numpy as jnp
+    >>> from nag_optax import Coefficients, Rule, accelerate
+    >>> def numbers(count, age, carry):
+    ...     return Coefficients(decay=0, gain=0, lead=0, step_size=1 / jnp.sqrt(count + 1.0), readout=0), carry
+    >>> tx = accelerate(Rule(tuple, numbers))
+    >>> tx.update(jnp.ones(()), tx.init(jnp.ones(())))[0]
+    Array(-1., dtype=float32)
     """
 
     init: Callable[[], Any]

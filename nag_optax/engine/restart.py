@@ -12,6 +12,9 @@ iterate and y the params ::
 
 Each is a `RestartTest` for the argument ``restart`` of every method; the first three also go by their names, as in
 ``nag(0.1, restart="gradient")``. A test of your own is a function of `Evidence`, see `nag_optax.extend`.
+
+>>> from nag_optax import momenta, nag, restart
+>>> tx = nag(0.1, momenta.nesterov(), restart=restart.speed())
 """
 
 from collections.abc import Callable
@@ -71,7 +74,13 @@ class RestartTest(NamedTuple):
     """When to restart.
 
     A restart is the plain step: the one that the method takes with an empty buffer, onto its base iterate, with an
-    empty buffer left behind.
+    empty buffer left behind. A test that restarts when the gradient is small in every entry:
+
+    >>> import jax.numpy as jnp
+    >>> from nag_optax import extend, nag
+    >>> def small(evidence):
+    ...     return extend.Verdict(jnp.max(jnp.abs(evidence.gradients)) < 1e-3, evidence.reference)
+    >>> tx = nag(0.1, restart=extend.RestartTest(small))
 
     Attributes:
       judge: ``judge(evidence) -> verdict``; under ``jax.jit``, all in it is traced.
@@ -104,7 +113,11 @@ Restart = RestartTest | str | None
 
 
 def gradient() -> RestartTest:
-    """Restarts when the base iterate is about to move uphill."""
+    """Restarts when the base iterate is about to move uphill.
+
+    >>> from nag_optax import nag, restart
+    >>> tx = nag(0.1, 0.99, restart=restart.gradient())  # or restart="gradient"
+    """
     return RestartTest(lambda evidence: Verdict(evidence.slope() > 0, evidence.reference))
 
 
@@ -114,6 +127,14 @@ def value() -> RestartTest:
     With ``update(..., value_fn=loss)`` it is the published test: the loss of the next base iterate, at the price of one
     evaluation a step. With ``value=``, the loss at params that a training step has anyway, it compares f(y_k) >
     f(y_{k-1}).
+
+    >>> import jax.numpy as jnp
+    >>> from nag_optax import nag, restart
+    >>> tx, params = nag(1.0, 0.99, restart=restart.value()), jnp.ones(())
+    >>> _, state = tx.update(params, tx.init(params), params, value=1.0)
+    >>> _, state = tx.update(params, state, params, value=2.0)
+    >>> int(state.restarts)
+    1
     """
 
     def judge(evidence: Evidence) -> Verdict:
@@ -135,6 +156,9 @@ def speed(first: int = 10) -> RestartTest:
     Raises:
       TypeError: if ``first`` is no integer.
       ValueError: if it is below 1.
+
+    >>> from nag_optax import momenta, nag, restart
+    >>> tx = nag(0.1, momenta.nesterov(), restart=restart.speed(first=20))
     """
     check_integer("first", first, at_least=1)
 

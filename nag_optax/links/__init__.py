@@ -1,4 +1,9 @@
-"""Links of a chain that stand beside the engine: they touch pytrees, and hold no velocity."""
+"""Links of a chain that stand beside the engine: they touch pytrees, and hold no velocity.
+
+>>> import optax
+>>> from nag_optax import links, scale_by_nag
+>>> tx = optax.chain(scale_by_nag(0.9), links.scale_by_inverse_sqrt_size(), optax.scale_by_learning_rate(0.1))
+"""
 
 from nag_optax.links.compensated import compensated
 from nag_optax.links.inverse_sqrt_size import scale_by_inverse_sqrt_size

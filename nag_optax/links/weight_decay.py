@@ -87,6 +87,13 @@ def proximally_decayed(
 
     Args:
       tx, learning_rate, weight_decay, mask: as in `decayed`.
+
+    >>> import jax.numpy as jnp
+    >>> from nag_optax import links, nag
+    >>> tx, params = links.proximally_decayed(nag(0.1), 0.1, weight_decay=0.5), jnp.ones(())
+    >>> updates, _ = tx.update(jnp.zeros(()), tx.init(params), params)
+    >>> round(float(params + updates), 4)  # 1 / (1 + 0.1 * 0.5)
+    0.9524
     """
     return _decayed(tx, learning_rate, weight_decay, mask, proximal=True)
 

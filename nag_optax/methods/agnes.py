@@ -64,6 +64,10 @@ def agnes_constants(smoothness: Scalar, strong_convexity: Scalar, noise: Scalar)
       smoothness: L, positive.
       strong_convexity: mu, positive and below L.
       noise: sigma, at least 0, with E|g - grad f|^2 <= sigma^2 |grad f|^2.
+
+    >>> from nag_optax import agnes_constants
+    >>> agnes_constants(smoothness=1.0, strong_convexity=0.25, noise=0.0)  # without noise, Nesterov's
+    {'learning_rate': 1.0, 'correction': 1.0, 'momentum': 0.3333333333333333}
     """
     check_convexity(smoothness, strong_convexity)
     check_number("noise", noise, at_least=0)

@@ -6,6 +6,9 @@ the first update is a gradient step.
 
 Sequences with a closed form are plain Optax schedules, functions of the count. `nesterov` is a recursion and therefore
 a `MomentumSequence`, which carries scalars from update to update. Each works as ``nag(learning_rate, momentum=...)``.
+
+>>> from nag_optax import momenta, nag
+>>> tx = nag(0.1, momentum=momenta.nesterov())
 """
 
 from nag_optax.momenta.convex import chambolle_pock, nesterov, polynomial, strongly_convex

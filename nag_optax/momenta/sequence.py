@@ -19,6 +19,13 @@ class MomentumSequence(NamedTuple):
     Attributes:
       init: ``init() -> carry``, scalars.
       values: ``values(age, carry) -> (momentum(age), momentum(age + 1), carry)``.
+
+    A momentum that halves its distance to 1 in every update:
+
+    >>> from nag_optax.momenta import MomentumSequence, tabulate
+    >>> halving = MomentumSequence(lambda: 1.0, lambda age, far: (1 - far, 1 - far / 2, far / 2))
+    >>> print(tabulate(halving, 4))
+    [0.    0.5   0.75  0.875]
     """
 
     init: Callable[[], Any]
@@ -36,6 +43,10 @@ def as_sequence(momentum: Momentum, name: str = "momentum") -> MomentumSequence:
     Raises:
       TypeError: if it is none of the three.
       ValueError: if it is a concrete number outside [0, 1).
+
+    >>> from nag_optax.momenta import as_sequence
+    >>> as_sequence(0.9).values(0, ())  # of update 0, of update 1, and nothing to carry
+    (0.9, 0.9, ())
     """
     if isinstance(momentum, MomentumSequence):
         return momentum
@@ -50,6 +61,14 @@ def as_sequence(momentum: Momentum, name: str = "momentum") -> MomentumSequence:
 def tabulate(momentum: Momentum, steps: int) -> Array:
     """The first values of a momentum, shape [steps]: what decays the velocity in updates 0, 1, ... For plots and for
     the curious.
+
+    Args:
+      momentum: a number in [0, 1), an Optax schedule or a `MomentumSequence`.
+      steps: at least 1.
+
+    >>> from nag_optax import momenta
+    >>> print(momenta.tabulate(momenta.polynomial(), 3))
+    [0.   0.   0.25]
     """
     sequence = as_sequence(momentum)
     check_integer("steps", steps, at_least=1)

@@ -6,6 +6,11 @@ calculus to combine them. Each docstring gives g, and so what the operator is th
 under ``jax.jit``, ``jax.vmap`` and ``jax.grad`` they are ordinary arguments.
 
 Where Optax has the projection, it is Optax's. A function ``(params, step_size) -> params`` of your own serves as well.
+
+>>> import jax.numpy as jnp
+>>> from nag_optax import prox
+>>> prox.l1(0.5)(jnp.array([2.0, 0.3]))
+Array([1.5, 0. ], dtype=float32)
 """
 
 from nag_optax.prox.calculus import conjugate, masked, scaled, sum_over_leaves, translated

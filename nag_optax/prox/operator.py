@@ -20,6 +20,14 @@ class Prox(NamedTuple):
       apply: ``apply(params, step_size) -> params``, of the same structure, shapes and dtypes.
       value: ``value(params)``, g at a point that ``apply`` returned (an indicator is therefore 0), a scalar in float32
         or better; None if nobody knows it.
+
+    The penalty that counts entries which are not 0:
+
+    >>> import jax.numpy as jnp
+    >>> from nag_optax.prox import Prox
+    >>> l0 = Prox(lambda x, step_size: jnp.where(x**2 > 2 * step_size, x, 0), lambda x: jnp.sum(x != 0.0))
+    >>> l0(jnp.array([3.0, 1.0]), step_size=1.0)
+    Array([3., 0.], dtype=float32)
     """
 
     apply: Callable[[Any, Scalar], Any]

@@ -7,7 +7,13 @@ from jax import Array
 
 
 class Status(enum.IntEnum):
-    """How a minimisation ended."""
+    """How a minimisation ended; ``print(solution)`` says it in words.
+
+    >>> import jax.numpy as jnp
+    >>> from nag_optax import Status, minimize
+    >>> bool(minimize(lambda x: jnp.sum((x - 1) ** 2), jnp.zeros(2)).status == Status.CONVERGED)
+    True
+    """
 
     CONVERGED = 0
     MAX_STEPS = 1
@@ -68,6 +74,12 @@ class Solution(NamedTuple):
       status: a `Status`, as an int32.
       state: for warm starts: pass the whole solution in the place of initial params.
       aux: what ``fun`` returned beside its value, at params, with ``has_aux=True``.
+
+    >>> import jax.numpy as jnp
+    >>> from nag_optax import minimize
+    >>> solution = minimize(lambda x: jnp.sum((x - 1) ** 2) + 3.0, jnp.zeros(2))
+    >>> solution.params.round(4), solution.value.round(4)
+    (Array([1., 1.], dtype=float32), Array(3., dtype=float32))
     """
 
     params: Any

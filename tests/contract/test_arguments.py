@@ -186,7 +186,7 @@ LEGITIMATE = {
     "slow_step_size": SCHEDULED,
     "momenta": {"[0.1]", "(0.1, 0.2, 0.3)"},
     "accumulator_dtype communication_dtype": {"None", "float"},
-    "axis_name restart prox": {"None"},
+    "axis_name period prox restart steps": {"None"},
     "mask": {"None", "jax True", *TRUE},
     "has_aux history implicit_diff monotone reset_inner stationary": TRUE,
     "axis": {"-1", "0", "()"},
