@@ -12,11 +12,7 @@ from tests.support.imports import imported
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 SOURCE = PROJECT["urls"]["Source"]
-PINS = dict(
-    re.fullmatch(r"([\w-]+)(?:\[\w+\])?==([\w.]+)", tool).groups()
-    for tool in PROJECT["optional-dependencies"]["dev"]
-    if not tool.startswith("nag_optax[")
-)
+TOOLS = [tool for tool in PROJECT["optional-dependencies"]["dev"] if not tool.startswith("nag_optax[")]
 WORKFLOWS = sorted((ROOT / ".github").rglob("*.yml"))
 HOOKS = ROOT / ".pre-commit-config.yaml"
 PAPERS = [
@@ -42,12 +38,16 @@ def pinned(paper):
     return found + [("pyright", version) for version in re.findall(r"PYRIGHT_PYTHON_FORCE_VERSION=(\S+)", paper)]
 
 
+PINS = dict(pinned(" ".join(TOOLS)))
+
+
 def test_the_papers_are_found():
     assert len(WORKFLOWS) == 3 and len(PAPERS) > 15
 
 
 def test_the_tools_that_judge_are_pinned():
     assert PINS.keys() >= {"build", "pyright", "pytest-xdist", "ruff", "twine"}
+    assert len(PINS) == len(TOOLS), TOOLS
 
 
 def test_hooks_run_the_pinned_tools():
