@@ -32,6 +32,13 @@ def text(name):
     return (ROOT / name).read_text(encoding="utf-8")
 
 
+def said(pattern, name):
+    """The groups of the first place that matches."""
+    match = re.search(pattern, text(name), flags=re.MULTILINE)
+    assert match, f"{name} does not say {pattern}"
+    return match.groups()
+
+
 def pinned(paper):
     """The (tool, version) pairs that a text names, those of environment variables included."""
     found = re.findall(r"\b([\w-]+)(?:\[\w+\])?==(\d[\w.]*)", paper)
@@ -78,8 +85,9 @@ def test_the_citation_is_that_of_the_version():
     citation = dict(re.findall(r"^([\w-]+): (.+)$", text("CITATION.cff"), flags=re.MULTILINE))
     assert citation["version"] == nag_optax.__version__
     assert citation["license"] == PROJECT["license"]
-    assert PROJECT["authors"] == [{"name": re.search(r"^  - name: (.+)$", text("CITATION.cff"), re.MULTILINE)[1]}]
-    released, date = re.search(r"^## (\S+) \((.+)\)$", text("CHANGELOG.md"), flags=re.MULTILINE).groups()
+    (author,) = said(r"^  - name: (.+)$", "CITATION.cff")
+    assert PROJECT["authors"] == [{"name": author}]
+    released, date = said(r"^## (\S+) \((.+)\)$", "CHANGELOG.md")
     assert released == nag_optax.__version__
     assert citation.get("date-released", "unreleased") == date
 
@@ -88,8 +96,8 @@ def test_the_pythons_are_those_that_are_checked():
     oldest, *_, newest = pythons = re.findall(r":: (3\.\d+)", "\n".join(PROJECT["classifiers"]))
     assert PROJECT["requires-python"] == f">={oldest}"
     assert f"environment oldest {oldest}\n" in text(".ci/run")
-    checked = re.search(r"python-version: \|.*\n((?: +3\.\d+\n)+)", text(".github/workflows/ci.yml"))[1].split()
-    assert {oldest, newest} <= {*checked} <= {*pythons}
+    (checked,) = said(r"python-version: \|.*\n((?: +3\.\d+\n)+)", ".github/workflows/ci.yml")
+    assert {oldest, newest} <= {*checked.split()} <= {*pythons}
     for paper in (*WORKFLOWS, ROOT / ".readthedocs.yaml"):
         assert {*re.findall(r"python(?:-version)?: \"(.+)\"", text(paper))} <= {*pythons}, paper
 
