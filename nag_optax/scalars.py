@@ -81,7 +81,7 @@ def counter(count: Array, dtype: Any) -> Array:
     return count.astype(jnp.int64) if dtype == jnp.float64 else count
 
 
-def as_float(count: Array | int) -> Array:
+def as_float(count: Array | float) -> Array:
     """The count in JAX's default float dtype, for arithmetic."""
     return jnp.asarray(count, jnp.result_type(float))
 

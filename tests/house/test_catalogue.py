@@ -14,7 +14,7 @@ from tests.catalogue import CATALOGUE, KINDS, PARAMETER_FREE, REDUCING, Publishe
 from tests.support.public import public
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = {name: (ROOT / name).read_text() for name in ("README.md", "docs/methods.md")}
+DOCUMENTS = {name: (ROOT / name).read_text() for name in ("docs/choose.md", "docs/methods.md")}
 TEST_FILES = {path: path.read_text() for path in (ROOT / "tests").rglob("test_*.py")}
 
 
