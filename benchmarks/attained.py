@@ -13,6 +13,7 @@ from oracles.functions import huber, one_sided, quadratic
 
 # ``make(q, steps)``, at smoothness 1; the number of steps for those that must know it.
 METHODS = {
+    "gradient descent": lambda q, n: no.nag(1.0, momentum=0.0),
     "NAG t_k": lambda q, n: no.nag(1.0, momenta.nesterov()),
     "NAG (k-1)/(k+2)": lambda q, n: no.nag(1.0, momenta.polynomial(2)),
     "NAG (k-1)/(k+3)": lambda q, n: no.nag(1.0, momenta.polynomial(3)),

@@ -16,6 +16,8 @@ from typing import Any
 
 import jax
 
+from benchmarks.pictures import as_png
+
 WIDTH = 100
 
 
@@ -30,11 +32,16 @@ def outputs(parser, arguments):
     """The files to write, by suffix; ends with an error where one exists: results are not overwritten."""
     files = {s: arguments.out.with_suffix(s) for s in arguments.suffixes} if arguments.out else {}
     for file in files.values():
-        if file.exists():
-            parser.error(f"--out: {file} exists and is not overwritten")
-        if not file.parent.is_dir():
-            parser.error(f"--out: {file.parent} is no folder")
+        check_new(parser, "--out", file)
     return files
+
+
+def check_new(parser, option, file):
+    """Ends with an error where the file exists, or its folder does not."""
+    if file.exists():
+        parser.error(f"{option}: {file} exists and is not overwritten")
+    if not file.parent.is_dir():
+        parser.error(f"{option}: {file.parent} is no folder")
 
 
 def heading(title, module):
@@ -90,4 +97,4 @@ def publish(files: dict[str, Path], lines: Iterable[str], table: Iterable = (), 
         with files[".csv"].open("w", newline="") as file:
             csv.writer(file).writerows(table)
     if ".png" in files:
-        figure.savefig(files[".png"], dpi=150)
+        files[".png"].write_bytes(as_png(figure))

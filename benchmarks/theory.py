@@ -1,20 +1,25 @@
 """Every exact worst case of the accelerated family: attained, and never exceeded.
 
     python -m benchmarks.theory
+    python -m benchmarks.theory --plot worst_cases.png
 
 For each row and number of gradients N: the closed form, what the library's method leaves on the function that attains
 it, their relative difference, and the largest error on a grid of other functions, as a share of the closed form.
-`oracles.worst_cases` explains the rows, `benchmarks.attained` runs the methods.
+`oracles.worst_cases` explains the rows, `benchmarks.attained` runs the methods. The second command also draws some of
+them over N.
 """
 
 import argparse
+from pathlib import Path
 
 import jax
 import numpy as np
 from tqdm import tqdm
 
+from benchmarks import theory_report
 from benchmarks.attained import largest_on_a_grid, measured
-from benchmarks.report import add_out, heading, outputs, publish
+from benchmarks.pictures import as_png
+from benchmarks.report import add_out, check_new, outputs, publish
 from oracles.worst_cases import ROWS, worst_case
 
 
@@ -28,25 +33,12 @@ def measure(steps, q):
         yield name, n, largest, value, value / largest - 1, largest_on_a_grid(row, q, n, functions) / largest
 
 
-def report(rows, q):
-    """The lines of the table."""
-    yield from heading("Exact worst cases of the accelerated family", "benchmarks.theory")
-    yield f"Smoothness 1, |x_0 - x*| = 1, strong convexity {q:g} where the method knows it; float64."
-    yield ""
-    yield "| row | N | closed form | measured | relative difference | largest elsewhere / closed form |"
-    yield "|---|---|---|---|---|---|"
-    for name, n, largest, value, difference, elsewhere in rows:
-        yield (
-            f"| {name.replace('|', chr(92) + '|')} | {n} | {largest:.10g} | {value:.10g} | {difference:+.1e} "
-            f"| {elsewhere:.10f} |"
-        )
-
-
 def main():
     """Measures, prints, writes."""
     parser = argparse.ArgumentParser(description="Exact worst cases: attained, and never exceeded.")
     parser.add_argument("--steps", type=int, nargs="+", default=[1, 5, 10, 20], help="numbers of gradients N")
     parser.add_argument("--strong-convexity", type=float, default=0.01, help="q, with smoothness 1 (default: 0.01)")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw a picture into a PNG, which must not exist")
     add_out(parser, ".md")
     arguments = parser.parse_args()
     if min(arguments.steps) < 1:
@@ -54,9 +46,13 @@ def main():
     if not 0 < arguments.strong_convexity < 1:
         parser.error("--strong-convexity: must be above 0 and below 1")
     files = outputs(parser, arguments)
+    if arguments.plot:
+        check_new(parser, "--plot", arguments.plot)
     jax.config.update("jax_enable_x64", True)
     rows = list(measure(arguments.steps, arguments.strong_convexity))
-    publish(files, report(rows, arguments.strong_convexity))
+    publish(files, theory_report.lines(rows, arguments.strong_convexity))
+    if arguments.plot:
+        arguments.plot.write_bytes(as_png(theory_report.plot(arguments.strong_convexity)[0]))
     differences = np.abs([row[4] for row in rows])
     exceeded = [row for row in rows if row[5] > 1 + 1e-9]
     print(f"{len(rows)} values: largest relative difference {differences.max():.1e}, exceeded {len(exceeded)} times.")
