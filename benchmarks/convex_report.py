@@ -6,9 +6,21 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from benchmarks.convex_solvers import OURS, PEER
+from benchmarks.pictures import BLACK, BLUE, GREEN, PINK, SKY, finish
 from benchmarks.report import heading, table
 
 DESCENT = "scikit-learn, coordinate descent"
+DRAWN = 1e-6
+MARKS = {
+    OURS: ("o", BLUE),
+    PEER: ("o", SKY),
+    "skglm": ("D", PINK),
+    DESCENT: ("^", GREEN),
+    "scikit-learn, saga": ("s", GREEN),
+    "scikit-learn, lbfgs": ("v", GREEN),
+    "scikit-learn, positive=True": ("P", GREEN),
+}
+"""Marker and color of a solver: a color a library."""
 
 
 class Row(NamedTuple):
@@ -76,19 +88,17 @@ def over_peer(results, target):
 
 def plot(results):
     """Seconds to the middle target, a dot for each solver."""
-    fig, ax = plt.subplots(figsize=(8, 0.42 * len(results) + 1.2), constrained_layout=True)
+    fig, ax = plt.subplots(figsize=(8.2, 0.36 * len(results) + 1.2))
     for solver in dict.fromkeys(row.solver for rows in results.values() for row in rows):
         points = [
             (row.seconds, i)
             for i, rows in enumerate(results.values())
             for row in rows
-            if row[:2] == (solver, 1e-6) and row.seconds
+            if row[:2] == (solver, DRAWN) and row.seconds
         ]
         if points:
-            ax.plot(*zip(*points, strict=True), "o", ms=7, label=solver, alpha=0.85)
-    ax.set(xscale="log", xlabel="seconds to a relative suboptimality of 1e-6", yticks=range(len(results)))
-    ax.set_yticklabels(results)
-    ax.invert_yaxis()
-    ax.grid(axis="x", color="#e8e8e8")
-    ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+            marker, color = MARKS.get(solver, ("o", BLACK))
+            ax.plot(*zip(*points, strict=True), marker, ms=7, color=color, label=solver)
+    ax.set(yticks=range(len(results)), yticklabels=results, ylim=(len(results) - 0.5, -0.5), xmargin=0.05)
+    finish(ax, "", "", f"seconds to a relative suboptimality of {DRAWN:g}", "beside", xscale="log")
     return fig

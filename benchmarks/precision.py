@@ -18,6 +18,7 @@ import numpy as np
 import optax
 from tqdm import tqdm
 
+from benchmarks.pictures import BLACK, BLUE, GREEN, SKY
 from benchmarks.report import add_out, heading, outputs, publish
 from benchmarks.tasks import TASKS, train
 from nag_optax import compensated, nag, stochastic_rounding
@@ -26,6 +27,7 @@ PEER = "float32 state"
 STEPS = {"digits CNN": 330, "small transformer": 600}
 LEARNING_RATES = {"digits CNN": 0.02, "small transformer": 0.2}
 TESTS = 15  # of a run
+TEST_LOSS = 2  # its place in what is measured
 
 
 class Variant(NamedTuple):
@@ -87,9 +89,9 @@ def report(results, seeds):
         yield from ("", f"## {task}, {STEPS[task]:,} steps, learning rate {LEARNING_RATES[task]}", "")
         yield "| precision | state bytes a parameter | test loss | standard error | off, in standard errors |"
         yield "|---|---|---|---|---|"
-        peer = curves[PEER][:, -1, 2]
+        peer = curves[PEER][:, -1, TEST_LOSS]
         for name, of_seeds in curves.items():
-            final = of_seeds[:, -1, 2]
+            final = of_seeds[:, -1, TEST_LOSS]
             away = (final.mean() - peer.mean()) / standard_error(peer)
             yield (
                 f"| {name} | {state_bytes(name, task):.3f} | {final.mean():.4f} | {standard_error(final):.4f} "
@@ -103,18 +105,24 @@ def standard_error(x):
 
 
 def plot(results):
-    """Mean test loss over the steps, a band of one standard error."""
-    fig, axes = plt.subplots(1, len(results), figsize=(12, 5), layout="constrained", squeeze=False)
+    """The test loss at the end: every seed, their mean and its standard error, beside those of float32."""
+    names = list(VARIANTS)
+    fig, axes = plt.subplots(1, len(results), figsize=(9, 3.8), sharey=True, squeeze=False)
     for ax, (task, curves) in zip(axes[0], results.items(), strict=True):
-        for i, (name, of_seeds) in enumerate(curves.items()):
-            step, mean = of_seeds[0, :, 0], of_seeds[:, :, 2].mean(0)
-            error = np.array([standard_error(x) for x in of_seeds[:, :, 2].T])
-            style = {"color": "black", "lw": 2.5} if name == PEER else {"color": f"C{i - 1}"}
-            ax.plot(step, mean, label=name, **style)
-            ax.fill_between(step, mean - error, mean + error, alpha=0.2, color=style["color"], lw=0)
-        ax.set(title=task, xlabel="step", ylabel="test loss, nats", yscale="log")
-        ax.grid(alpha=0.3, which="both")
-    fig.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
+        peer = curves[PEER][:, -1, TEST_LOSS]
+        mean, error = peer.mean(), standard_error(peer)
+        ax.axvline(mean, ls="--", lw=0.8, color=BLACK, label="mean of float32")
+        ax.axvspan(mean - error, mean + error, color=GREEN, alpha=0.15, lw=0, label="its standard error")
+        for name, of_seeds in curves.items():
+            final, y = of_seeds[:, -1, TEST_LOSS], names.index(name)
+            ax.plot(final, [y] * len(final), ".", ms=4, color=SKY)
+            ax.errorbar(final.mean(), y, xerr=standard_error(final), fmt="o", ms=5, capsize=3, color=BLUE)
+        ax.plot([], [], ".", color=SKY, label="a seed")
+        ax.errorbar([], [], xerr=[], fmt="o", ms=5, capsize=3, color=BLUE, label="mean and its standard error")
+        ax.set(title=task, xlabel="test loss after the last step, nats", xmargin=0.05)
+        ax.set(yticks=range(len(names)), yticklabels=names)
+    axes[0, 0].invert_yaxis()
+    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return fig
 
 

@@ -4,13 +4,35 @@ from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.ticker import LogFormatter
 
 from benchmarks.methods import ADAM, ARTICLE, DROPPED, LARGER, NAG
+from benchmarks.pictures import (
+    AMBER,
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    PINK,
+    SKY,
+    VERMILION,
+    draw_seeds,
+    finish,
+    plain_numbers,
+)
 from benchmarks.report import heading, table
 from benchmarks.runs import Curve
 
 TABLE_TASK = "deep autoencoder"
+BAND = "lines: median of the seeds\nbands: smallest to largest"
+COLORS = {
+    "gradient descent": GREY,
+    "momentum 0.9": VERMILION,
+    "Adagrad": GREEN,
+    "Adadelta": PINK,
+    "Optax's Nesterov 0.9": SKY,
+    ADAM: AMBER,
+}
+"""Of the peers; `nag` is blue, whatever its momentum."""
 
 
 class Result(NamedTuple):
@@ -169,23 +191,18 @@ def number(x, form):
 
 
 def plot(outcomes):
-    """The median loss of every method over the steps, with the range of its seeds."""
-    fig, axes = plt.subplots(2, 2, figsize=(14, 10), layout="constrained")
+    """Of every task: gradient descent, momentum and the fastest of the article, Adam, and the fastest `nag`."""
+    fig, axes = plt.subplots(2, 2, figsize=(11, 7))
     for ax, (task, outcome) in zip(axes.flat, outcomes.items(), strict=False):
-        names = [name for name in outcome.results if not name.startswith("momentum to") and DROPPED not in name]
-        for i, name in enumerate(names):
-            style = {"ls": "-", "lw": 2} if name in ours(outcome) else {"ls": "--"}
-            draw(ax, outcome, name, color=f"C{i}" if i < 10 else "black", **style)
-        ax.axhline(outcome.target(), color="black", lw=0.8, ls=":")
+        best, fastest = outcome.fastest(ARTICLE), outcome.fastest(ours(outcome))
+        for name in dict.fromkeys(("gradient descent", "momentum 0.9", best, ADAM, fastest)):
+            draw(ax, outcome, name, color=COLORS.get(name, BLUE), lw=2 if name == fastest else 1.2)
+        ax.axhline(outcome.target(), color=BLACK, lw=0.8, ls=":", label="target")
         top = max(curve.losses[0] for result in outcome.results.values() for curve in result.curves)
-        ax.set(title=task, xlabel="step", ylabel="loss", yscale="log", ylim=(None, 1.1 * top))
-        ax.grid(alpha=0.3, which="both")
-        ax.yaxis.set_major_formatter("{x:g}")
-        ax.yaxis.set_minor_formatter(LogFormatter())  # where there is room for them
+        finish(ax, task, "loss", "step", "beside", BAND, yscale="log", ylim=(None, 1.1 * top))
+        plain_numbers(ax)
     for ax in axes.flat[len(outcomes) :]:
         ax.remove()
-    by_name = {line.get_label(): line for ax in fig.axes for line in ax.lines if not line.get_label().startswith("_")}
-    fig.legend(by_name.values(), by_name.keys(), loc="outside right upper")
     return fig
 
 
@@ -193,9 +210,6 @@ def draw(ax, outcome, name, **style):
     """The median loss over the steps, and the range of the seeds that did not diverge."""
     curves = [curve.losses for curve in outcome.results[name].curves if np.isfinite(curve.losses).all()]
     shortest = min(map(len, curves), default=0)
-    if not shortest:
-        return
-    losses = np.array([curve[:shortest] for curve in curves])
-    steps = outcome.every * np.arange(1, shortest + 1)
-    (line,) = ax.plot(steps, np.median(losses, axis=0), label=name, **style)
-    ax.fill_between(steps, losses.min(0), losses.max(0), alpha=0.1, color=line.get_color(), lw=0)
+    if shortest:
+        steps = outcome.every * np.arange(1, shortest + 1)
+        draw_seeds(ax, steps, [curve[:shortest] for curve in curves], label=name, **style)

@@ -134,7 +134,7 @@ def main():
     ]
     compiled = list(measure_compilation(arguments.leaves, arguments.compile_rounds)) if arguments.compile_rounds else []
     text = lines(rows, compiled, arguments.parameters, arguments.leaves)
-    publish(files, text, [Row._fields, *rows], plot(rows, arguments.parameters))
+    publish(files, text, [Row._fields, *rows], plot(rows))
 
 
 if __name__ == "__main__":

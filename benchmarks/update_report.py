@@ -2,10 +2,11 @@
 
 from typing import NamedTuple
 
-import jax
 import matplotlib.pyplot as plt
-import numpy as np
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
+from benchmarks.pictures import BLACK, BLUE, PINK, SKY
 from benchmarks.report import heading, table
 from benchmarks.steps import torch
 from benchmarks.update_methods import COPY, PEER
@@ -69,23 +70,38 @@ def two(x):
     return "-" if x is None else f"{x:.2f}"
 
 
-def plot(rows, parameters):
-    """The roofline: seconds a parameter over the bytes that it must move, and the line of a copy's bandwidth."""
-    layouts = dict.fromkeys(row.layout for row in rows)
-    fig, axes = plt.subplots(1, len(layouts), figsize=(15, 5), sharey=True, layout="constrained")
-    for ax, layout in zip(axes, layouts, strict=True):
-        chosen = [row for row in rows if row.layout == layout]
-        copy = next(row for row in chosen if row.step == COPY)
-        moved = np.linspace(1, 1.05 * max(row.bytes_of_one_pass for row in chosen))
-        ax.plot(moved, moved * copy.milliseconds / 8, color="#888888", lw=1, label="bandwidth of a copy")
-        for i, row in enumerate(row for row in chosen if row.step != COPY):
-            marker = "s" if row.step.startswith("optax") else "^" if row.step.startswith("torch") else "o"
-            style = {"color": plt.colormaps["tab20"](i), "alpha": 0.85, "label": row.step}
-            ax.plot(row.bytes_of_one_pass, row.milliseconds, marker, **style)
-        ax.set(title=layout, xlabel="bytes a parameter, one pass", xlim=(0, None), yscale="log")
-        ax.set_ylim(copy.milliseconds / 4)
-        ax.grid(alpha=0.3)
-    axes[0].set_ylabel(f"milliseconds, {parameters:,} parameters")
-    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
-    fig.suptitle(f"One update, {jax.devices()[0].device_kind}")
+WHOSE = {BLUE: "nag", SKY: "Optax's Nesterov", PINK: "PyTorch's Nesterov"}
+
+
+def plot(rows):
+    """A bar a step, and the time in which a copy would move its bytes: what one pass takes at least."""
+    names = list(dict.fromkeys(row.step for row in rows if row.step != COPY))
+    layouts = list(dict.fromkeys(row.layout for row in rows))
+    height = 0.28 * len(names) + 1.5
+    fig, axes = plt.subplots(1, len(layouts), figsize=(11, height), sharey=True, squeeze=False)
+    for ax, layout in zip(axes[0], layouts, strict=True):
+        of_layout = {row.step: row for row in rows if row.layout == layout}
+        a_byte = of_layout[COPY].milliseconds / of_layout[COPY].bytes_of_one_pass
+        for y, row in ((names.index(step), row) for step, row in of_layout.items() if step != COPY):
+            ax.barh(y, row.milliseconds, height=0.7, color=color(row.step))
+            ax.text(row.milliseconds, y, f" {row.milliseconds:.0f}", va="center", fontsize=8)
+            ax.plot([a_byte * row.bytes_of_one_pass] * 2, [y - 0.45, y + 0.45], color=BLACK, lw=1.5)
+        ax.set(title=layout, xlabel="milliseconds", xmargin=0.12, yticks=range(len(names)), yticklabels=names)
+        ax.grid(axis="y", visible=False)
+    axes[0, 0].invert_yaxis()
+    drawn = [c for c in WHOSE if c in map(color, names)]
+    marks = [*(Patch(color=c) for c in drawn), Line2D([], [], color=BLACK)]
+    texts = [*(WHOSE[c] for c in drawn), "as long as a copy of the same bytes"]
+    fig.legend(marks, texts, loc="outside lower center", ncols=4)
+    fig.suptitle(f"One update of {parameters(rows[0]):,} parameters")
     return fig
+
+
+def color(step):
+    """Of whose step it is."""
+    return SKY if step.startswith("optax") else PINK if step.startswith("torch") else BLUE
+
+
+def parameters(row):
+    """How many were updated, by the row's bytes a second."""
+    return 1000 * round(row.gb_per_second * 1e3 * row.milliseconds / row.bytes_of_one_pass)

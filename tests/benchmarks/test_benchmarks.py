@@ -2,10 +2,14 @@
 
 import shlex
 import sys
+from pathlib import Path
 
+import PIL.Image
 import pytest
 
-from benchmarks import report, theory
+from benchmarks import redraw, report, theory
+
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 
 
 def call(monkeypatch, capsys, *arguments):
@@ -24,6 +28,26 @@ def test_every_worst_case_is_printed_attained_and_not_exceeded(monkeypatch, caps
     with pytest.raises(SystemExit):
         call(monkeypatch, capsys, "--out", str(out))
     assert "is not overwritten" in capsys.readouterr().err
+
+
+def test_a_picture_is_drawn_and_not_overwritten(monkeypatch, capsys, tmp_path, float64):
+    picture = tmp_path / "worst.png"
+    monkeypatch.setattr(theory.theory_report, "DRAWN", 2)
+    monkeypatch.setattr(theory.theory_report, "DOTS", (1, 2))
+    call(monkeypatch, capsys, "--steps", "1", "--plot", str(picture))
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(SystemExit):
+        call(monkeypatch, capsys, "--plot", str(picture))
+    assert "--plot" in (errors := capsys.readouterr().err) and "is not overwritten" in errors
+
+
+@pytest.mark.parametrize("kind", redraw.KINDS)
+def test_the_picture_of_a_result_is_drawn_from_its_table(monkeypatch, tmp_path, kind):
+    table = RESULTS / f"{kind}-cpu.csv"
+    monkeypatch.setattr(sys, "argv", ["redraw", kind, "--table", str(table), "--out", str(tmp_path / kind)])
+    redraw.main()
+    with PIL.Image.open(tmp_path / f"{kind}.png") as picture:
+        assert picture.mode == "P" and "transparency" not in picture.info
 
 
 @pytest.mark.parametrize(
