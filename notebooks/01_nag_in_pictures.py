@@ -24,8 +24,9 @@ import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 import optax
-from support import BLUE, GREEN, GREY, ORANGE, PINK, finish, keep, run, show
+from support import keep, run, show
 
+from benchmarks.pictures import AMBER, BLACK, BLUE, GREEN, GREY, PINK, SKY, VERMILION, draw_seeds, finish
 from nag_optax import eval_params, momenta, nag
 
 jax.config.update("jax_enable_x64", True)
@@ -55,18 +56,20 @@ levels, losses = float(valley(start)) * np.geomspace(1e-3, 1, 9), {}
 fig, axes = plt.subplot_mosaic("aad;bbd;ccd", figsize=(8.2, 4.0))
 for ax, name, tx, color in (
     (axes["a"], "Gradient descent", nag(LR, momentum=0.0), GREY),
-    (axes["b"], "Classical momentum", nag(LR, MU, lookahead=0.0), ORANGE),
+    (axes["b"], "Classical momentum", nag(LR, MU, lookahead=0.0), VERMILION),
     (axes["c"], "NAG", nag(LR, MU), BLUE),
 ):
     _, base = run(tx, valley, start, 100)
     losses[name] = jax.vmap(valley)(base)
-    ax.contour(x1, x2, (x1**2 / KAPPA + x2**2) / 2, levels=levels, colors="#c4c4c4", linewidths=0.6)
+    ax.contour(x1, x2, (x1**2 / KAPPA + x2**2) / 2, levels=levels, colors=BLACK, linewidths=0.15)
     ax.plot(*base[:41].T, ".-", color=color, lw=1.2, ms=4)
-    ax.plot(0, 0, "*", color="black", ms=8, zorder=3)
+    ax.plot(0, 0, "*", color=BLACK, ms=8, zorder=3, label="minimum")
     ax.set(xticks=[-1, -0.5, 0], xlabel="$x_1$" if name == "NAG" else "", yticks=[-0.1, 0.1], ylabel="$x_2$")
     ax.set_title(f"{name}, 40 steps", color=color)
     ax.grid(False)
     axes["d"].semilogy(losses[name], color=color, label=name)
+axes["a"].plot([], [], color=BLACK, lw=0.3, label="levels of $f$")
+axes["a"].legend(loc="lower left", ncols=2)
 descent, classical, nesterov = losses.values()
 lowest = int((nesterov < jnp.minimum(descent, classical)).sum())
 assert lowest > 90 and nesterov[-1] < classical[-1] / 10 < descent[-1] / 1000
@@ -88,20 +91,21 @@ def largest_from_here(lookahead, lr):
     return jax.lax.cummax(base_losses(nag(lr, MU, lookahead=lookahead), valley, start, 3600), reverse=True)
 
 
-grid, (fig, (left, right)) = jnp.linspace(0, 4, 161), plt.subplots(1, 2, figsize=(8.2, 3.2))
+grid, bests, (fig, (left, right)) = jnp.linspace(0, 4, 161), [], plt.subplots(1, 2, figsize=(8.2, 3.2))
 for lr, style, label in ((1.0, "--", "learning rate 1 / L"), (LR, "-", "learning rate 1 / (2L)")):
     losses = jax.vmap(largest_from_here, (0, None))(grid, lr)
     factors = (losses[:, 3400] / losses[:, 400]) ** (1 / 6000)  # 3000 steps, f a square
-    right.plot(grid, factors, style, color="#444444", label=label)
-    right.scatter(grid[:61:20], factors[:61:20], color=[ORANGE, PINK, BLUE, GREEN], zorder=3, clip_on=False)
-    best = float(grid[jnp.nanargmin(factors)])
+    right.plot(grid, factors, style, color=BLACK, label=label)
+    right.scatter(grid[:61:20], factors[:61:20], color=[VERMILION, PINK, BLUE, GREEN], zorder=3, clip_on=False)
+    bests.append(best := float(grid[jnp.nanargmin(factors)]))
     print(f"{label}: best lookahead {best:.2f}, contraction {jnp.nanmin(factors):.3f}, NAG {factors[40]:.3f}")
     assert abs(best - {1.0: 1.5, LR: 3.5}[lr]) < 0.05 and not (lr == 1 and factors[80] < 1)
-for i, color in ((0, ORANGE), (20, PINK), (40, BLUE), (60, GREEN)):
+for i, color in ((0, VERMILION), (20, PINK), (40, BLUE), (60, GREEN)):
     left.semilogy(losses[i, :121], color=color, label=f"lookahead {grid[i]:g}")
-finish(left, "More lookahead, more damping ...", "largest $f - f^*$ from step $k$ on")
-title = "... until the steep direction rings"
-finish(right, title, "contraction per step", "lookahead", (0.42, 0.6), ylim=(0.915, 0.995))
+right.scatter([], [], color=BLUE, label="those of the left panel")
+finish(left, "Learning rate 1 / (2L)", "largest $f - f^*$ from step $k$ on")
+title = f"Best lookaheads: {bests[0]:.1f} and {bests[1]:.1f}"
+finish(right, title, "contraction per step", "lookahead", (0.41, 0.7), xlim=(-0.05, 4), ylim=(0.915, 0.995))
 show(fig)
 
 # %% [markdown]
@@ -115,19 +119,20 @@ fig, (left, right) = plt.subplots(1, 2, figsize=(8.2, 2.9), sharey=True)
 K, table = 15_000, {}
 for ax, name, sequence, style, color in (
     (left, "nesterov()", momenta.nesterov(), "-", BLUE),
-    (left, "polynomial(2)", momenta.polynomial(2), "--", ORANGE),
+    (left, "polynomial(2)", momenta.polynomial(2), "--", SKY),
     (left, "polynomial(4)", momenta.polynomial(4), "-", PINK),
-    (left, "strongly_convex(100)", momenta.strongly_convex(100), "-", GREY),
+    (left, "strongly_convex(100)", momenta.strongly_convex(100), "--", BLACK),
     (right, "sutskever(0.99)", momenta.sutskever(0.99), "-", GREEN),
-    (right, "dozat(0.9)", momenta.dozat(0.9), "-", "black"),
+    (right, "dozat(0.9)", momenta.dozat(0.9), "-", AMBER),
 ):
     table[name] = momenta.tabulate(sequence, K + 1)
     ax.plot(table[name], style, color=color, label=name)
 for name, numerator in (("nesterov()", 3), ("polynomial(2)", 3), ("polynomial(4)", 5)):
     assert abs(K * (1 - table[name][K]) - numerator) < 0.01
-assert jnp.abs(table["nesterov()"] - table["polynomial(2)"]).max() < 0.04
+apart = jnp.abs(table["nesterov()"] - table["polynomial(2)"]).max()
 assert table["sutskever(0.99)"].argmax() == 12_250 and table["dozat(0.9)"].max() < 0.9
-finish(left, "nesterov() and polynomial(2) nearly coincide", "momentum", "update $k$", xlim=(0, 60), ylim=(0, 1.02))
+title = f"nesterov() and polynomial(2): at most {apart:.3f} apart"
+finish(left, title, "momentum", "update $k$", xlim=(0, 60), ylim=(0, 1.02))
 finish(right, "sutskever(0.99) climbs for 12,250 updates", "", "update $k$", "lower right")
 show(fig)
 
@@ -173,17 +178,17 @@ ours, theirs = worst_ratios(exact), worst_ratios(lagged).max(axis=1)
 np.testing.assert_allclose([ours[:, 1000], ours.max(axis=1)], 1, rtol=1e-12)  # attained where stated, never exceeded
 assert theirs[2:].min() > 1.02 and 1.09 < theirs.max() < 1.1
 fig, (left, right) = plt.subplots(1, 2, figsize=(8.2, 3.3))
-left.loglog(k, upper, ":", color="black", label="bound of NAG, $2LR^2/(k+1)^2$")
+left.loglog(k, upper, ":", color=BLACK, label="bound of NAG, $2LR^2/(k+1)^2$")
 left.loglog(k, descent, color=GREY, label="gradient descent")
 left.loglog(k, measured, color=BLUE, label="NAG")
-left.loglog(k, lower, "--", color="black", lw=1, label="no gradient method is below")
+left.loglog(k, lower, "--", color=BLACK, lw=1, label="no gradient method is below")
 times = (measured / lower).max()
 finish(left, f"NAG: at most {times:.1f}x the lower bound", "$f(x_k) - f^*$", legend="lower left", ylim=(2e-5, 400))
-right.plot(k[:N], upper[:N] / R2 / worst, ":", color="black", label="bound of NAG, $2LR^2/(N+1)^2$")
-right.plot(k[:N], theirs, "x", color=ORANGE, label="optax.sgd(nesterov=True)")
+right.plot(k[:N], upper[:N] / R2 / worst, ":", color=BLACK, label="bound of NAG, $2LR^2/(N+1)^2$")
+right.plot(k[:N], theirs, "x", mew=1.5, color=SKY, label="optax.sgd(nesterov=True)")
 right.plot(k[:N], ours[:, 1000], "o-", color=BLUE, lw=0.8, ms=4, label="NAG")
 right.set(xlim=(0, 21), xticks=[1, 5, 10, 15, 20], ylim=(0.95, 1.5))
-finish(right, "NAG attains its exact worst case", "$f(x_N) - f^*$ / exact worst case of NAG", "steps $N$")
+finish(right, "NAG attains its exact worst case", "$f(x_N) - f^*$ over the worst case", "steps $N$")
 for i in (1, 5, 10, 20):
     print(f"N = {i:2}: NAG's exact worst case {worst[i - 1]:.9f}, optax.sgd reaches {worst[i - 1] * theirs[i - 1]:.9f}")
 show(fig)
@@ -222,14 +227,18 @@ assert 0.98 < jnp.median(losses["momentum"][0][-1] / losses["momentum"][1][-1]) 
 assert 0.02 < gaps["momentum"].max(axis=0).min() < gaps["momentum"].max() < 0.07 < 0.4 < gaps["drop"].max(axis=0).min()
 np.testing.assert_allclose(run(nag(drop, 0.95), bowl, starts, T)[0], theirs, atol=1e-12)  # velocity="gradient"
 fig, axes = plt.subplots(2, 2, figsize=(8.2, 4.6), sharex=True, sharey="row")
-titles = {"momentum": "Momentum schedule: less than 7 % apart", "drop": "Learning rate / 10 at step 150: far apart"}
-for (top, bottom), (name, title) in zip(axes.T, titles.items(), strict=True):
-    top.semilogy(losses[name][0][:, 0], color=BLUE, label="NAG as published")
-    top.semilogy(losses[name][1][:, 0], "--", color=ORANGE, label="optax.sgd(nesterov=True)")
-    bottom.fill_between(range(T + 1), gaps[name].min(1), gaps[name].max(1), color="#cccccc", label="all 200 starts")
-    bottom.semilogy(jnp.median(gaps[name], axis=1), color="black", label="median")
-    finish(top, title, "$f(y_k) - f^*$", "")
-    finish(bottom, "", "relative gap", legend="lower right", ylim=(1e-4, 3))
+changes = {"momentum": "Momentum schedule", "drop": "Learning rate / 10 at step 150"}
+for (top, bottom), (name, change) in zip(axes.T, changes.items(), strict=True):
+    published, of_optax = (of_all[:, 0] for of_all in losses[name])
+    top.semilogy(of_optax, color=SKY, lw=3.5, label="optax.sgd(nesterov=True)")
+    top.semilogy(published, color=BLUE, lw=1.2, label="NAG as published")
+    draw_seeds(bottom, range(T + 1), gaps[name].T, color=GREEN, label="gap of the params")
+    finish(
+        top, f"{change}: up to {jnp.exp(jnp.abs(jnp.log(published / of_optax)).max()):.2f}x apart", "$f(y_k) - f^*$", ""
+    )
+    widest = f"Largest gap of a start: {gaps[name].max(0).min():.2f} to {gaps[name].max():.2f}"
+    explained = "median of 200 starts; band: smallest to largest"
+    finish(bottom, widest, "relative gap", legend="upper left", explained=explained, yscale="log", ylim=(1e-4, 300))
 show(fig)
 
 # %% [markdown]
@@ -237,20 +246,22 @@ show(fig)
 #
 # On a quadratic of condition number 10,000, `nesterov()` gathers too much momentum and swings. A restart empties the
 # velocity and sets the `age` of the sequence to 0 (dots): when the base iterate is about to move uphill ("gradient"),
-# to end higher ("value", here with `value_fn`), or slows down ("speed"). Only the grey line knows the condition number.
+# to end higher ("value", here with `value_fn`), or slows down ("speed"). Only the dashed black line knows the condition
+# number.
 
 # %%
 gorge, first = quadratic(np.geomspace(1e-4, 1, 40)), jnp.asarray(np.random.default_rng(1).standard_normal(40))
 fig, ax = plt.subplots(figsize=(8.2, 3.6))
 final = {"known": base_losses(nag(1.0, momenta.strongly_convex(1e4)), gorge, first, 1500)}
-ax.semilogy(final["known"], color=GREY, label="strongly_convex(1e4)")
-for restart, color in {None: "black", "speed": PINK, "gradient": BLUE, "value": GREEN}.items():
+ax.semilogy(final["known"], "--", color=BLACK, label="strongly_convex(1e4)")
+for restart, color in {None: BLUE, "speed": PINK, "gradient": GREEN, "value": SKY}.items():
     tx = nag(1.0, momenta.nesterov(), restart=restart)
     _, (base, age) = run(tx, gorge, first, 1500, read=lambda state, x: (eval_params(state, x), state.age))
     final[restart], restarts = jax.vmap(gorge)(base), 1 + np.flatnonzero(age[1:] == 0)
-    label, style = f"restart={restart!r}, {len(restarts)} times", "o--" if restart == "value" else "o-"
+    label, style = f"restart={restart!r}, {len(restarts)} times", {None: "-", "value": "o--"}.get(restart, "o-")
     ax.semilogy(final[restart], style, markevery=list(restarts), ms=4.5, color=color, label=label)
 print({name: f"{losses[-1]:.1e}" for name, losses in final.items()})
-finish(ax, "Four restarts buy five digits", "$f(x_k) - f^*$")
+digits = -np.log10(max(final["gradient"][-1], final["value"][-1]) / final[None][-1])
+finish(ax, f"After 1500 steps, restarts have gained {digits:.1f} digits", "$f(x_k) - f^*$", explained="dots: restarts")
 assert max(final["gradient"][-1], final["value"][-1]) < 2e-5 * final[None][-1]
 show(fig)

@@ -24,9 +24,11 @@ import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
-from support import AMBER, BLACK, BLUE, GREEN, GREY, ORANGE, PINK, SKY, finish, keep, run, show
+from support import run, show
 
 import nag_optax as no
+from benchmarks import theory_report
+from benchmarks.pictures import BLACK, BLUE, GREEN, GREY, PINK, SKY, VERMILION, finish
 from nag_optax import eval_params, momenta
 
 jax.config.update("jax_enable_x64", True)
@@ -52,82 +54,22 @@ def polyak(L, mu):
 #
 # For each $N$ there is a function that treats a method worst. In one dimension it is a parabola in the middle and a
 # line outside, or the parabola alone; semidefinite programs over all functions of all dimensions find nothing worse.
-# So the exact worst case can be *measured*: run the method on 4,000 such functions at once, and take the largest loss.
-# Dots are measured, lines are closed forms. (`python -m benchmarks.theory` has all 18 rows, to 14 digits.)
+# So the exact worst case can be *measured*: run the method on hundreds of such functions, the worst one among them, and
+# take the largest loss. (`python -m benchmarks.theory` has all 18 rows, to 14 digits; with `--plot FILE` it draws this
+# picture.)
 
 # %%
-STEPS, Q = 60, 0.01
-widths = jnp.geomspace(1e-4, 1, 2000)
-
-
-def one_dimensional(q):
-    """Parabolas with a line on both sides, on the left only, and nowhere; elementwise."""
-    left = jnp.concatenate([widths, widths, jnp.full(2, jnp.inf)])
-    right = jnp.concatenate([widths, jnp.full(len(widths) + 2, jnp.inf)])
-    curvature = jnp.ones_like(left).at[-1].set(q)
-
-    def f(x):
-        inside = jnp.clip(x, -left, right)
-        return curvature * inside**2 / 2 + jnp.abs(inside * (x - inside)) + q * (x - inside) ** 2 / 2
-
-    return f, jnp.ones_like(left)
-
-
-def worst_case(tx, output, q):
-    """The largest f(x_N) - f* for N = 1, ..., STEPS."""
-    f, start = one_dimensional(q)
-    points = run(tx, lambda x: f(x).sum(), start, STEPS, read=reading(output))[1]
-    return jax.vmap(f)(points)[1:].max(1)
-
-
-def closed_forms():
-    """Of gradient descent and OGM for convex functions, of TMM for strongly convex ones (L = R = 1)."""
-    n = np.arange(1, STEPS + 1)
-    t, last = [1.0], []
-    for _ in n:
-        last.append((1 + np.sqrt(1 + 8 * t[-1] ** 2)) / 2)
-        t.append((1 + np.sqrt(1 + 4 * t[-1] ** 2)) / 2)
-    rate = (1 - np.sqrt(Q)) ** (2 * n)
-    return {
-        "gradient descent": 1 / (4 * n + 2),
-        "OGM": 1 / (2 * np.array(last) ** 2),
-        "NAG, $(k-1)/(k+2)$": 2 / ((n + 2) * (n + 3)),
-        "TMM": 2 * rate / (1 + np.sqrt(Q)) ** 2,
-    }
-
-
-convex = {
-    "gradient descent": (gradient_descent(1.0), "base", GREY),
-    "NAG, $t_k$": (no.nag(1.0, momenta.nesterov()), "base", BLUE),
-    "NAG, $(k-1)/(k+2)$": (no.linear_coupling(1.0), "base", SKY),
-    "OGM": (no.ogm(1.0), "last_step", ORANGE),
-}
-strongly_convex = {
-    "gradient descent": (gradient_descent(1.0), "base", GREY),
-    "NAG, constant": (no.strongly_convex_nag(1.0, Q, stationary=True), "base", SKY),
-    "NAG, non-stationary": (no.strongly_convex_nag(1.0, Q), "base", BLUE),
-    "TMM": (no.triple_momentum(1.0, Q), "params", PINK),
-    "ITEM": (no.item(1.0, Q), "params", ORANGE),
-}
-n, exact, worst = np.arange(1, STEPS + 1), closed_forms(), {}
-fig, axes = plt.subplots(1, 2, figsize=(8.2, 3.6))
-for ax, methods, q in zip(axes, (convex, strongly_convex), (0.0, Q), strict=True):
-    for name, (tx, output, color) in methods.items():
-        worst[name, q] = np.asarray(worst_case(tx, output, q))
-        ax.plot(n, worst[name, q], ".", ms=4, color=color, label=name)
-        if name in exact and not (name == "gradient descent" and q):
-            ax.plot(n, exact[name], "-", lw=1, color=color)
-            np.testing.assert_allclose(worst[name, q], exact[name], rtol=1e-4)
-    ax.set(yscale="log", xscale="linear" if q else "log")
-
-ratio = worst["NAG, $t_k$", 0.0] / worst["OGM", 0.0]
+STEPS, Q = theory_report.DRAWN, 0.01
+fig, drawn = theory_report.plot(Q)
+worst = {of: cases.closed_form for of, cases in drawn.items()}
+for of, cases in drawn.items():
+    np.testing.assert_allclose(cases.measured, worst[of][np.array(theory_report.DOTS) - 1], rtol=1e-9)
+n, ratio = np.arange(1, STEPS + 1), worst["NAG, $t_k$", 0.0] / worst["OGM", 0.0]
 gap = worst["NAG, constant", Q] / worst["NAG, non-stationary", Q]
 assert 1.98 < ratio[19] < ratio[-1] < 2.01 and round(gap[19]) == 15
 assert np.all(worst["ITEM", Q][2:] < worst["NAG, non-stationary", Q][2:])
 assert worst["TMM", Q][4] > 0.5  # after five gradients, worse than the worst start
-finish(axes[0], "Convex: OGM halves Nesterov's worst case", "largest $f - f^*$ for $L = R = 1$", "gradients $N$")
-finish(axes[1], "Strongly convex, $q = 0.01$", "", "gradients $N$")
-keep(show(fig), "worst_cases.png")
+show(fig)
 
 # %% [markdown]
 # Three things to take home. OGM costs what NAG costs, and its worst case is half of NAG's. With $\mu$ known, Nesterov's
@@ -137,7 +79,7 @@ keep(show(fig), "worst_cases.png")
 #
 # ## 2. On a problem of the class
 #
-# Solid: the loss on one problem. Dashed: the exact worst case from above, for that problem's $L$, $\mu$ and $R$. A
+# Above, the loss on one problem; below, its share of the exact worst case for that problem's $L$, $\mu$ and $R$. A
 # least squares problem with eigenvalues down to $10^{-6}$ stands for the convex class, a regularised logistic
 # regression with $q = 0.01$ for the strongly convex one. On the right the squared gradient, for which OGM-G is made; it
 # wants to know $N$ in advance, so that each of its dots is a run of its own.
@@ -167,34 +109,37 @@ origin = jnp.zeros(20)
 minimiser = run(no.item(L, MU), logistic_regression, origin, 1000)[0][-1]
 assert jnp.abs(jax.grad(logistic_regression)(minimiser)).max() < 1e-14
 
-fig, axes = plt.subplots(1, 3, figsize=(8.2, 3.4))
+fig, axes = plt.subplots(2, 3, figsize=(8.2, 5.6), height_ratios=(3, 2), sharex="col")
+
+
+def draw(column, name, losses, color, bound=None, style="-", at=n):
+    """The losses, and their share of the worst case."""
+    axes[0, column].plot(at, losses, style, ms=4, color=color, label=name)
+    if bound is not None:
+        assert np.all(losses <= bound)
+        axes[1, column].plot(at, losses / bound, style, ms=4, color=color)
+
+
+convex = {
+    "gradient descent": (gradient_descent(1.0), "base", GREY),
+    "NAG, $t_k$": (no.nag(1.0, momenta.nesterov()), "base", BLUE),
+    "OGM": (no.ogm(1.0), "last_step", GREEN),
+}
+strongly_convex = {
+    "gradient descent": (gradient_descent(1 / L), "base", GREY),
+    "heavy ball": (polyak(L, MU), "base", VERMILION),
+    "NAG, non-stationary": (no.strongly_convex_nag(L, MU), "base", BLUE),
+    "TMM": (no.triple_momentum(L, MU), "params", PINK),
+    "ITEM": (no.item(L, MU), "params", GREEN),
+}
 for name, (tx, output, color) in convex.items():
     points = run(tx, least_squares, jnp.zeros(200), STEPS, read=reading(output))[1]
-    losses = jax.vmap(least_squares)(points)[1:]
-    bound = worst[name, 0.0] * np.sum(offset**2)
-    assert np.all(losses <= bound)
-    axes[0].loglog(n, losses, color=color, label=name)
-    axes[0].loglog(n, bound, "--", color=color, lw=0.8)
-
-rescaled = {
-    "gradient descent": gradient_descent(1 / L),
-    "heavy ball": polyak(L, MU),
-    "NAG, constant": no.strongly_convex_nag(L, MU, stationary=True),
-    "NAG, non-stationary": no.strongly_convex_nag(L, MU),
-    r"RMM, $\rho = 0.93$": no.robust_momentum(L, MU, 0.93),
-    "TMM": no.triple_momentum(L, MU),
-    "ITEM": no.item(L, MU),
-}
-looks = {**{k: v[2] for k, v in strongly_convex.items()}, "heavy ball": AMBER, r"RMM, $\rho = 0.93$": GREEN}
-for name, tx in rescaled.items():
-    _, output, _ = strongly_convex.get(name, (None, "base", None))
+    draw(0, name, jax.vmap(least_squares)(points)[1:], color, worst[name, 0.0] * np.sum(offset**2))
+for name, (tx, output, color) in strongly_convex.items():
     points = run(tx, logistic_regression, origin, STEPS, read=reading(output))[1]
     losses = (jax.vmap(logistic_regression)(points) - logistic_regression(minimiser))[1:]
-    axes[1].semilogy(n, losses, color=looks[name], label=name)
-    if (name, Q) in worst:
-        bound = worst[name, Q] * L * np.sum(minimiser**2)
-        assert np.all(losses <= bound)
-        axes[1].semilogy(n, bound, "--", color=looks[name], lw=0.8)
+    known = (name, Q) in worst
+    draw(1, name, losses, color, worst[name, Q] * L * np.sum(minimiser**2) if known else None)
 
 
 def squared_gradient(x):
@@ -202,9 +147,8 @@ def squared_gradient(x):
 
 
 for name, (tx, _, color) in convex.items():
-    if name != "NAG, $(k-1)/(k+2)$":
-        params = run(tx, least_squares, jnp.zeros(200), STEPS)[0]
-        axes[2].loglog(n, jax.vmap(squared_gradient)(params)[1:], color=color, label=name)
+    params = run(tx, least_squares, jnp.zeros(200), STEPS)[0]
+    draw(2, name, jax.vmap(squared_gradient)(params)[1:], color)
 horizons, theta = [1, 2, 4, 8, 15, 30, 60], {}
 finals = [squared_gradient(run(no.ogm_g(1.0, N), least_squares, jnp.zeros(200), N)[0][-1]) for N in horizons]
 for N in horizons:
@@ -213,13 +157,14 @@ for N in horizons:
         t = (1 + np.sqrt(1 + (4 if k else 8) * t**2)) / 2
     theta[N] = t
 bound = np.array([2 / theta[N] ** 2 for N in horizons]) * float(least_squares(jnp.zeros(200)))
-assert np.all(np.array(finals) <= bound)
-axes[2].loglog(horizons, finals, "o", color=PINK, ms=4, label="OGM-G, a run each")
-axes[2].loglog(horizons, bound, "--", color=PINK, lw=0.8)
-finish(axes[0], "Convex", "$f - f^*$", "gradients $N$", "lower left")
-finish(axes[1], "Strongly convex, $q = 0.01$", "$f - f^*$", "gradients $N$", "lower left")
-finish(axes[2], "Gradient at params", r"$|\nabla f|^2$", "gradients $N$", "lower left")
-axes[1].legend(fontsize=6.5, loc="lower left")
+draw(2, "OGM-G, a run each", np.array(finals), PINK, bound, style="o", at=horizons)
+titles = ("Convex", "Strongly convex, $q = 0.01$", "Gradient at params")
+for (top, bottom), title, xscale in zip(axes.T, titles, ("log", "linear", "log"), strict=True):
+    bottom.axhline(1, ls="--", color=BLACK, lw=0.8, label="worst case")
+    ylabel = r"$|\nabla f|^2$" if title == titles[2] else "$f - f^*$"
+    finish(top, title, ylabel, "", "lower left", xscale=xscale, yscale="log")
+    share = "share of the worst case" if title == titles[0] else ""
+    finish(bottom, "", share, "gradients $N$", "upper right", yscale="log", xlim=(0.9, STEPS + 2), ylim=(None, 10))
 show(fig)
 
 # %% [markdown]
@@ -249,30 +194,32 @@ def bowl(x):
 
 fig, axes = plt.subplots(1, 3, figsize=(8.2, 3.2))
 methods = {
-    "heavy ball": (polyak, AMBER),
+    "heavy ball": (polyak, VERMILION),
     "NAG, non-stationary": (no.strongly_convex_nag, BLUE),
-    "ITEM": (no.item, ORANGE),
+    "ITEM": (no.item, GREEN),
 }
 cycle = {}
 for name, (make, color) in methods.items():
     quadratic_losses = jax.vmap(bowl)(run(make(1.0, 0.04), bowl, jnp.ones(2), 60)[1])
     path = run(make(25.0, 1.0), three_pieces, jnp.array([3.3]), 60)[1][:, 0]
     axes[0].semilogy(quadratic_losses, color=color, label=name)
-    axes[1].plot(path, ".-", ms=3, lw=0.8, color=color, label=name)
+    axes[1].plot(
+        path, "--" if name == "ITEM" else ".-", ms=3, lw=1.5 if name == "ITEM" else 0.8, color=color, label=name
+    )
     cycle[name] = sorted(np.asarray(run(make(25.0, 1.0), three_pieces, jnp.array([3.3]), 999)[1][-3:, 0]))
 np.testing.assert_allclose(cycle["heavy ball"], [-1.8024, 0.6465, 2.1159], atol=5e-5)
 assert max(abs(x) for name in ("NAG, non-stationary", "ITEM") for x in cycle[name]) < 1e-12
 for name, tx, color in (
-    ("momentum 0.99", no.heavy_ball(0.3, 0.99), AMBER),
-    ("AggMo, 0, 0.9, 0.99", no.agg_mo(0.9, (0.0, 0.9, 0.99)), GREEN),
+    ("momentum 0.99", no.heavy_ball(0.3, 0.99), VERMILION),
+    ("AggMo, 0, 0.9, 0.99", no.agg_mo(0.9, (0.0, 0.9, 0.99)), PINK),
 ):
     losses = jax.vmap(bowl)(run(tx, bowl, jnp.ones(2), 300)[1])
     axes[2].semilogy(losses, color=color, label=name)
     cycle[name] = float(losses[300])
 assert cycle["AggMo, 0, 0.9, 0.99"] < 1e-3 * cycle["momentum 0.99"]
 finish(axes[0], "Quadratic, $q = 0.04$", "$f(x_k)$")
-finish(axes[1], "Three pieces, $q = 0.04$", "$x_k$")
-finish(axes[2], "Several velocities", "$f(x_k)$")
+finish(axes[1], "Three pieces, $q = 0.04$", "$x_k$", legend="upper right", ylim=(-3.5, 6.5))
+finish(axes[2], "Several velocities", "$f(x_k)$", legend="lower left", ylim=(1e-17, 3))
 show(fig)
 
 # %% [markdown]
@@ -316,7 +263,7 @@ def mean_losses(tx, sigma, steps):
     return jax.lax.scan(body, jnp.tile(jnp.diag(jnp.array([1.0, 0.0])), (30, 1, 1)), length=steps)[1]
 
 
-fig, axes = plt.subplots(1, 2, figsize=(8.2, 3.4))
+TOP, (fig, axes) = 1e6, plt.subplots(1, 2, figsize=(8.2, 3.6))
 for ax, sigma, steps in zip(axes, (0.5, 3.0), (1500, 15000), strict=True):
     growth, momentum = 1 + sigma**2, momenta.strongly_convex(KAPPA)
     root = 1 / (growth * KAPPA**0.5)
@@ -324,13 +271,15 @@ for ax, sigma, steps in zip(axes, (0.5, 3.0), (1500, 15000), strict=True):
         "gradient descent": (gradient_descent(1 / growth), GREY),
         "NAG, $1/L$": (no.nag(1.0, momentum), SKY),
         r"NAG, $1/(L(1+\sigma^2))$": (no.nag(1 / growth, momentum), BLUE),
-        "AGNES = SNAG = MaSS": (no.agnes(**no.agnes_constants(1.0, 1 / KAPPA, sigma)), ORANGE),
+        "AGNES = SNAG = MaSS": (no.agnes(**no.agnes_constants(1.0, 1 / KAPPA, sigma)), PINK),
     }
     mean = {name: mean_losses(tx, sigma, steps) for name, (tx, _) in methods.items()}
     for name, (_, color) in methods.items():
-        ax.semilogy(jnp.where(mean[name] < 1e8, mean[name], jnp.nan), color=color, label=name)
+        arrives, blown = bool(mean[name][-1] < TOP), int(jnp.argmax(~(mean[name] < TOP))) + 1
+        label = name if arrives else f"{name}, beyond $10^6$ from step {blown}"
+        ax.semilogy(jnp.where(mean[name] < 100 * TOP, mean[name], jnp.nan), color=color, label=label)
     bound = (1 - root) ** np.arange(1, steps + 1) * (0.5 * spectrum.sum() + 0.5 / KAPPA * 30)
-    ax.semilogy(bound, "--", color=BLACK, lw=0.8, label="guarantee")
+    ax.semilogy(bound, "--", color=BLACK, lw=0.8, label="guarantee for SNAG")
 
     agnes = mean["AGNES = SNAG = MaSS"]
     constants = no.agnes_constants(1.0, 1 / KAPPA, sigma)
@@ -341,5 +290,7 @@ for ax, sigma, steps in zip(axes, (0.5, 3.0), (1500, 15000), strict=True):
     assert np.all(agnes <= bound)
     assert not mean["NAG, $1/L$"][-1] < 1e6
     assert (mean[r"NAG, $1/(L(1+\sigma^2))$"][-1] < 1) == (sigma < 1)
-    finish(ax, rf"$\sigma = {sigma:g}$", "$E f(x_k)$", ylim=(1e-12, 1e6))
+    finish(
+        ax, rf"$\sigma = {sigma:g}$", "$E f(x_k)$", legend="upper right", xlim=(-steps / 30, steps), ylim=(1e-12, TOP)
+    )
 show(fig)

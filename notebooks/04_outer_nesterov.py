@@ -24,8 +24,9 @@ import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 import optax
-from support import BLUE, GREEN, GREY, ORANGE, finish, show
+from support import show
 
+from benchmarks.pictures import AMBER, BLUE, GREEN, GREY, PINK, SKY, draw_seeds, finish, plain_numbers
 from nag_optax import diloco, eval_params, gpa, lookahead, snoo
 
 # %% [markdown]
@@ -35,7 +36,7 @@ from nag_optax import diloco, eval_params, gpa, lookahead, snoo
 # is memorised, and what is measured is the loss on 4,096 inputs that no batch contains.
 
 # %%
-STEPS, BATCH, REPLICAS, SEEDS = 1024, 64, 4, jnp.arange(3)
+STEPS, BATCH, REPLICAS, SEEDS = 1024, 64, 4, jnp.arange(5)
 EVERY = 32  # steps from one measurement to the next
 
 
@@ -131,26 +132,32 @@ runs = {name: train_apart(*outer) for name, outer in OUTER.items()}
 # %%
 size = sum(x.size for x in jax.tree.leaves(init(jax.random.key(0), *STUDENT)))
 steps = np.arange(EVERY, STEPS + 1, EVERY)
-fig, (left, right) = plt.subplots(1, 2, figsize=(11, 4))
-left.axhline(synchronous[:, -1].mean(), color=GREY, label="synchronous, every step")
-for name, color in zip(OUTER, (GREEN, ORANGE, BLUE), strict=True):
+explained = f"median of {len(SEEDS)} seeds; {{}}: smallest to largest"
+fig, (left, right) = plt.subplots(1, 2, figsize=(8.2, 3.8))
+draw_seeds(left, (0.02, 50), synchronous[:, [-1, -1]], color=AMBER, label="AdamW, synchronous")
+for name, color in zip(OUTER, (GREY, BLUE, SKY), strict=True):
     bytes_each = 1 if name.endswith("int8") else 4
     sent = [2 * (REPLICAS - 1) / REPLICAS * bytes_each * size * STEPS / period / 1e6 for period in PERIODS]
     finals = np.array([runs[name][period][:, -1] for period in PERIODS])
-    left.errorbar(sent, finals.mean(1), finals.std(1), fmt="o-", color=color, capsize=3, label=name)
-    for x, y, period in zip(sent, finals.mean(1), PERIODS, strict=True):
-        left.annotate(f"{period}", (x, y), textcoords="offset points", xytext=(4, 6), fontsize=8)
-left.margins(x=0.08)
-finish(left, "the numbers are periods", "test loss at the end", "MB sent by each replica", xscale="log")
-right.plot(steps, synchronous.mean(0), color=GREY, label="synchronous")
-for period, color in ((16, BLUE), (64, ORANGE), (256, GREEN)):
-    right.plot(steps, runs["Nesterov"][period].mean(0), color=color, label=f"Nesterov outside, period {period}")
-finish(right, "the mean of the replicas", "test loss", "step", yscale="log")
+    middle = np.median(finals, axis=1)
+    ends = [middle - finals.min(1), finals.max(1) - middle]
+    left.errorbar(sent, middle, ends, fmt="o-", color=color, ms=4, capsize=3, label=name)
+    for x, y, period in zip(sent, middle, PERIODS, strict=True):
+        if name != "Nesterov":  # whose periods are those of the line above it
+            left.annotate(f"{period}", (x, y), textcoords="offset points", xytext=(5, 4), fontsize=8)
+bars = explained.format("bars").replace("smallest ", "smallest\n") + "; numbers: periods"
+finish(left, "Loss at the end", "test loss", "MB sent by each replica", "upper right", xscale="log", explained=bars)
+draw_seeds(right, steps, synchronous, color=AMBER, label="AdamW, synchronous")
+for period, style in ((16, "-"), (64, "--"), (256, ":")):
+    draw_seeds(right, steps, runs["Nesterov"][period], ls=style, color=BLUE, label=f"Nesterov outside, period {period}")
+band = explained.format("band")
+finish(right, "The mean of the replicas", "test loss", "step", explained=band, yscale="log", ylim=(None, 1))
+plain_numbers(right)
 show(fig)
 
 # %%
-last = {name: {period: runs[name][period][:, -1].mean() for period in PERIODS} for name in OUTER}
-print(f"synchronous: {synchronous[:, -1].mean():.4f}")
+last = {name: {period: np.median(runs[name][period][:, -1]) for period in PERIODS} for name in OUTER}
+print(f"medians of {len(SEEDS)} seeds\nsynchronous: {np.median(synchronous[:, -1]):.4f}")
 for name in OUTER:
     print(name, *(f"{period}: {last[name][period]:.4f}" for period in PERIODS), sep="   ")
 
@@ -202,30 +209,34 @@ def params_of(state, params):
 
 
 ALONE = {
-    "AdamW": (adamw(0.9), params_of, GREY),
+    "AdamW": (adamw(0.9), params_of, AMBER),
     "Lookahead": (lookahead(adamw(0.9), 5, 0.5), eval_params, GREEN),
-    "SNOO, period 32": (snoo(adamw(0.9), 0.8, 0.5, period=32), params_of, ORANGE),
-    "GPA": (gpa(adamw(0.0), 0.95, 0.7), eval_params, BLUE),
+    "SNOO, period 32": (snoo(adamw(0.9), 0.8, 0.5, period=32), params_of, BLUE),
+    "GPA": (gpa(adamw(0.0), 0.95, 0.7), eval_params, PINK),
 }
 alone = {
     name: np.array(jax.vmap(lambda seed, tx=tx, read=read: train_alone(tx, seed, read))(SEEDS))
     for name, (tx, read, _) in ALONE.items()
 }
 
-fig, ax = plt.subplots(figsize=(7, 4))
+fig, ax = plt.subplots(figsize=(8.2, 4))
 for name, (_, _, color) in ALONE.items():
-    ax.plot(steps, alone[name].mean(0), color=color, label=name)
-finish(ax, "around the same AdamW", "test loss", "step", yscale="log")
+    draw_seeds(ax, steps, alone[name], color=color, label=name)
+finish(ax, "Around the same AdamW", "test loss", "step", explained=band, yscale="log")
+plain_numbers(ax)
 show(fig)
 
 # %%
-for name, of_seeds in alone.items():
-    print(f"{name:16} half way {of_seeds[:, len(steps) // 2 - 1].mean():.4f}   last {of_seeds[:, -1].mean():.4f}")
+medians = {name: np.median(of_seeds, axis=0) for name, of_seeds in alone.items()}
+for name, of_steps in medians.items():
+    ends = np.sort(alone[name][:, -1])
+    print(f"{name:16} half way {of_steps[len(steps) // 2 - 1]:.4f}", end="   ")
+    print(f"last {of_steps[-1]:.4f}, from {ends[0]:.4f} to {ends[-1]:.4f}")
 
 # %% [markdown]
 # GPA is ahead all the way, and so is an average at which one may stop at any time. At this period SNOO ends where AdamW
-# ends; Lookahead's steps back cost speed here.
+# ends, by the spread of the seeds; Lookahead's steps back cost speed here.
 
 # %%
-assert (alone["GPA"].mean(0)[4:] < alone["AdamW"].mean(0)[4:]).all()
-assert alone["Lookahead"][:, -1].mean() > alone["AdamW"][:, -1].mean()
+assert (medians["GPA"][4:] < medians["AdamW"][4:]).all()
+assert medians["Lookahead"][-1] > medians["AdamW"][-1]

@@ -25,10 +25,11 @@ import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 import optax
-from support import BLACK, BLUE, GREEN, GREY, ORANGE, finish, run, show
+from support import run, show
 
 from benchmarks import training, training_report
 from benchmarks.methods import ADAM, ARTICLE, DROPPED, LARGER
+from benchmarks.pictures import BLACK, BLUE, GREEN, GREY, PINK, VERMILION, finish, plain_numbers
 from benchmarks.runs import Runs
 from nag_optax import momenta, nag
 from nag_optax.links import scale_by_inverse_sqrt_size
@@ -119,28 +120,29 @@ for case, (loss, scale, rate) in cases.items():
         seen[case, name] = train(loss, params, rate * (1 - momentum), momentum, lookahead)
 
 # %%
-COLORS = dict(zip(METHODS, (GREY, ORANGE, BLUE), strict=True))
+COLORS = dict(zip(METHODS, (GREY, VERMILION, BLUE), strict=True))
 
 
-def draw_norms(ax, seen, case, title):
-    """Norms by layer, of the first gradient and of the last twenty."""
-    for name, color in COLORS.items():
-        per_step, losses = seen[case, name]
-        of_layer = np.arange(1, per_step.shape[1] + 1)
-        ax.plot(of_layer, per_step[0], color=color, ls=":", lw=3 if name == "gradient descent" else 1.5)
-        last = f"{name}, loss {losses[-20:].mean():.3f}"
-        ax.plot(of_layer, per_step[-20:].mean(0), "o-", ms=3, color=color, label=last)
-    finish(ax, title, "norm of the gradient" if ax.get_subplotspec().is_first_col() else "", "layer", yscale="log")
+def draw_norms(cases, methods, last):
+    """Norms by layer, of the first gradient, which all share, and of the last steps; a panel a case."""
+    fig, axes = plt.subplots(1, len(cases), figsize=(8.2, 4), sharey=True)
+    for ax, case in zip(axes, cases, strict=True):
+        of_layer = np.arange(1, seen[case, "NAG"][0].shape[1] + 1)
+        for name in methods:
+            per_step, losses = seen[case, name]
+            label = f"{name}, loss {losses[-last:].mean():.3f}"
+            ax.plot(of_layer, per_step[-last:].mean(0), "o-", ms=3, color=COLORS[name], label=label)
+        ax.plot(of_layer, seen[case, "NAG"][0][0], ":", color=BLACK, lw=1.5, label="first gradient, of all")
+        ax.set_xticks(of_layer[:: len(of_layer) // 5])
+        ylabel = "norm of the gradient" if ax is axes[0] else ""
+        finish(ax, case, ylabel, "layer", "below", f"mean of the last {last} steps", yscale="log")
+    return fig
 
 
-fig, axes = plt.subplots(1, 3, figsize=(11.5, 3.8), sharey=True)
-for ax, case in zip(axes, cases, strict=True):
-    draw_norms(ax, seen, case, case)
-show(fig)
+show(draw_norms(cases, METHODS, 20))
 
 # %% [markdown]
-# Dotted: the first gradient, which all methods share, since they begin at the same params. Solid: the mean norms of the
-# last twenty steps.
+# All methods share the first gradient, since they begin at the same params.
 #
 # Left, the gradient shrinks by a factor of about four from layer to layer, a million in all, and 400 steps of NAG leave
 # it so: nothing is learned. What changes it is what changes the network: larger weights, or normalisation. There NAG
@@ -176,10 +178,10 @@ for case, (loss, scale, rate) in exploding.items():
     for name, (momentum, lookahead) in METHODS.items():
         seen[case, name] = train(loss, params, rate * (1 - momentum), momentum, lookahead)
 
-fig, ax = plt.subplots(figsize=(7, 3.8))
-for case, color in zip(exploding, (GREEN, ORANGE, BLUE), strict=True):
+fig, ax = plt.subplots(figsize=(8.2, 3.6))
+for case, color in zip(exploding, (GREEN, PINK, BLACK), strict=True):
     ax.plot(np.arange(1, DEPTH + 2), seen[case, "NAG"][0][0], "o-", color=color, label=case)
-finish(ax, "the first gradient of NAG", "norm", "layer", yscale="log")
+finish(ax, "The first gradient, of all methods", "norm of the gradient", "layer", yscale="log")
 show(fig)
 
 # %%
@@ -241,8 +243,8 @@ def kernels(params):
 # %%
 BEGINNINGS = {  # batch normalisation, what He's weights are multiplied by, learning rate of gradient descent
     "He's weights": (False, 1.0, 0.1),
-    "half of them": (False, 0.5, 0.1),
-    "half of them, normalised": (True, 0.5, 0.2),
+    "half of He's weights": (False, 0.5, 0.1),
+    "half, normalised": (True, 0.5, 0.2),
 }
 VGG_METHODS = ("gradient descent", "NAG")
 for case, (batch_norm, scale, rate) in BEGINNINGS.items():
@@ -250,28 +252,19 @@ for case, (batch_norm, scale, rate) in BEGINNINGS.items():
         momentum, lookahead = METHODS[name]
         seen[case, name] = train_vgg16(batch_norm, scale, rate * (1 - momentum), momentum, lookahead)
 
-fig, ax = plt.subplots(figsize=(8, 4.2))
-for case, color in zip(BEGINNINGS, (GREEN, ORANGE, BLUE), strict=True):
-    ax.plot(np.arange(1, 17), seen[case, "NAG"][0][0], ":", lw=2.5, color=color)
-    for name, style in zip(VGG_METHODS, ("--", "-"), strict=True):
-        per_step, losses = seen[case, name]
-        label = f"{case}: {name}, loss {losses[-10:].mean():.2f}"
-        ax.plot(np.arange(1, 17), per_step[-10:].mean(0), style, color=color, label=label)
-finish(ax, "VGG16", "norm of the gradient", "layer", "center left", yscale="log")
-show(fig)
+show(draw_norms(BEGINNINGS, VGG_METHODS, 10))
 
 # %% [markdown]
-# Dotted, the first gradient; the other lines, the mean norms of the last ten steps. Half of He's weights in every layer
-# are enough for the gradient to vanish, and stay so, with NAG as without. With normalisation the scale of the weights
-# does not matter.
+# Half of He's weights in every layer are enough for the gradient to vanish, and stay so, with NAG as without. With
+# normalisation the scale of the weights does not matter.
 
 # %%
 for case in BEGINNINGS:
     np.testing.assert_array_equal(seen[case, "NAG"][0][0], seen[case, "gradient descent"][0][0])
 for name in VGG_METHODS:
-    lengths, losses = seen["half of them", name]
+    lengths, losses = seen["half of He's weights", name]
     assert lengths[:, 0].max() < 1e-3 and losses[-1] > 2.29  # vanished, and guessing
-    lengths, losses = seen["half of them, normalised", name]
+    lengths, losses = seen["half, normalised", name]
     assert lengths[0].min() > 0.1 and losses[-10:].mean() < 2.0
 
 # %% [markdown]
@@ -298,9 +291,9 @@ smoothness = np.linalg.norm(np.c_[X, np.ones(len(X))], 2) ** 2 / len(X) / 2 + 2e
 rules = {
     r"$\theta - \alpha G / \sqrt{N}$, $\alpha = 1/L$": (
         optax.chain(scale_by_inverse_sqrt_size(), optax.sgd(1 / smoothness)),
-        ORANGE,
+        PINK,
     ),
-    r"gradient descent, $\alpha / \sqrt{N}$": (optax.sgd(1 / smoothness / np.sqrt(N)), BLACK),
+    r"gradient descent, $\alpha / \sqrt{N}$": (optax.sgd(1 / smoothness / np.sqrt(N)), GREY),
     "gradient descent, $1/L$": (optax.sgd(1 / smoothness), GREY),
     "NAG, $1/L$": (nag(1 / smoothness, momenta.nesterov()), BLUE),
 }
@@ -308,10 +301,11 @@ losses = {
     name: jax.lax.map(regression, run(tx, regression, start, 1000, read=lambda state, x: jnp.zeros(()))[0])
     for name, (tx, _) in rules.items()
 }
-fig, ax = plt.subplots(figsize=(7, 4))
+fig, ax = plt.subplots(figsize=(8.2, 3.8))
 for (name, (_, color)), style in zip(rules.items(), ("-", ":", "-", "-"), strict=True):
-    ax.plot(losses[name], style, color=color, lw=3 if color == ORANGE else 1.5, label=name)
-finish(ax, "a logistic regression on digits", "loss", xscale="symlog", yscale="log")
+    ax.plot(losses[name], style, color=color, lw=4 if color == PINK else 1.5, label=name)
+finish(ax, "A logistic regression on digits", "loss", xscale="symlog", yscale="log")
+plain_numbers(ax)
 show(fig)
 
 # %%
@@ -328,7 +322,8 @@ assert steps_of_descent < 1000 / 20 and steps_of_nag < 1000 / 4
 #
 # Four networks, every method with the best of at least seven learning rates, five seeds each: the runs of
 # `python -m benchmarks.training`, which take hours and are read here ([tables](../docs/evidence.md)). The dotted line
-# is the target, the loss that the best method of the article ends with.
+# is the target, the loss that the best method of the article ends with. Drawn are gradient descent,
+# momentum, the first of the article's methods to reach the target, Adam, and the first `nag` to reach it.
 
 # %%
 known = Runs(Path("../benchmarks/results/training-cpu.csv"), read_only=True)
@@ -366,12 +361,13 @@ assert np.exp(np.mean([np.log(ratio["article"]) for ratio in ratios.values()])) 
 
 # %%
 curves = outcomes["deep autoencoder"]
-fig, axes = plt.subplots(1, 3, figsize=(11.5, 3.6), sharey=True)
+fig, axes = plt.subplots(1, 3, figsize=(8.2, 4), sharey=True)
 for ax, largest in zip(axes, LARGER, strict=True):
-    for name, color in ((f"momentum to {largest}", ORANGE), (f"nag to {largest}", BLUE)):
+    names = (f"momentum to {largest}", f"nag to {largest}", f"nag to {largest}{DROPPED}")
+    for name, color in zip(names, (VERMILION, BLUE, GREEN), strict=True):
         training_report.draw(ax, curves, name, color=color)
-    training_report.draw(ax, curves, f"nag to {largest}{DROPPED}", color=GREEN)
-    finish(ax, f"momentum to {largest}", "error" if largest == LARGER[0] else "", ylim=(5.5, 14))
+    ylabel = "error" if largest == LARGER[0] else ""
+    finish(ax, f"Momentum to {largest}", ylabel, legend="below", explained=training_report.BAND, ylim=(5.5, 14))
 show(fig)
 
 # %%
