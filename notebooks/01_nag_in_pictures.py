@@ -262,6 +262,7 @@ for restart, color in {None: BLUE, "speed": PINK, "gradient": GREEN, "value": SK
     ax.semilogy(final[restart], style, markevery=list(restarts), ms=4.5, color=color, label=label)
 print({name: f"{losses[-1]:.1e}" for name, losses in final.items()})
 digits = -np.log10(max(final["gradient"][-1], final["value"][-1]) / final[None][-1])
-finish(ax, f"After 1500 steps, restarts have gained {digits:.1f} digits", "$f(x_k) - f^*$", explained="dots: restarts")
+title = f"Restart by gradient or by value: {digits:.1f} digits more after 1,500 steps"
+finish(ax, title, "$f(x_k) - f^*$", explained="dots: restarts")
 assert max(final["gradient"][-1], final["value"][-1]) < 2e-5 * final[None][-1]
 show(fig)

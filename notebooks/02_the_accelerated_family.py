@@ -54,7 +54,7 @@ def polyak(L, mu):
 #
 # For each $N$ there is a function that treats a method worst. In one dimension it is a parabola in the middle and a
 # line outside, or the parabola alone; semidefinite programs over all functions of all dimensions find nothing worse.
-# So the exact worst case can be *measured*: run the method on hundreds of such functions, the worst one among them, and
+# So the exact worst case can be *measured*: run the method on a thousand such functions, the worst one among them, and
 # take the largest loss. (`python -m benchmarks.theory` has all 18 rows, to 14 digits; with `--plot FILE` it draws this
 # picture.)
 
@@ -290,7 +290,7 @@ for ax, sigma, steps in zip(axes, (0.5, 3.0), (1500, 15000), strict=True):
     assert np.all(agnes <= bound)
     assert not mean["NAG, $1/L$"][-1] < 1e6
     assert (mean[r"NAG, $1/(L(1+\sigma^2))$"][-1] < 1) == (sigma < 1)
-    finish(
-        ax, rf"$\sigma = {sigma:g}$", "$E f(x_k)$", legend="upper right", xlim=(-steps / 30, steps), ylim=(1e-12, TOP)
-    )
+    ax.locator_params(axis="x", nbins=5)
+    limits = {"xlim": (-steps / 30, steps), "ylim": (1e-12, TOP)}
+    finish(ax, rf"$\sigma = {sigma:g}$", "$E f(x_k)$", legend="upper right", **limits)
 show(fig)
