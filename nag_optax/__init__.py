@@ -55,6 +55,7 @@ from nag_optax.renamed import say_once
 from nag_optax.restoring import restore_state
 from nag_optax.sharding import state_shardings
 from nag_optax.solve.minimize import minimize
+from nag_optax.solve.path import path
 from nag_optax.solve.result import Solution, Status
 
 __version__ = "0.1.0"
@@ -98,6 +99,7 @@ __all__ = [
     "adanag",
     "fista",
     "minimize",
+    "path",
     "prox",
     # scale: around any optimizer
     "diloco",

@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import optax
+from jax.tree_util import Partial
 
 from nag_optax.prox.foreign import operator
 from nag_optax.prox.operator import Prox, zero
@@ -20,11 +21,16 @@ def scaled(prox: Prox, factor: Scalar) -> Prox:
     >>> scaled(l1(1.0), 0.5)(jnp.array([2.0]), step_size=1.0)
     Array([1.5], dtype=float32)
     """
-    value = operator(prox).value
+    whole = operator(prox)
     check_number("factor", factor, above=0)
-    return Prox(
-        lambda params, step_size: prox(params, step_size * factor), value and (lambda params: factor * value(params))
-    )
+
+    def apply(whole, factor, params, step_size):
+        return whole(params, step_size * factor)
+
+    def value(whole, factor, params):
+        return factor * whole.value(params)
+
+    return _combined(apply, value, whole, factor)
 
 
 def translated(prox: Prox, center: Any) -> Prox:
@@ -35,10 +41,10 @@ def translated(prox: Prox, center: Any) -> Prox:
     >>> translated(l1(1.0), jnp.array([5.0]))(jnp.array([2.0]), step_size=1.0)
     Array([3.], dtype=float32)
     """
-    value = operator(prox).value
+    whole = operator(prox)
     check_entries("center", center)
 
-    def from_center(params):
+    def from_center(center, params):
         if jax.tree.structure(params) != jax.tree.structure(center):
             raise ValueError(f"center must be a pytree like params, got {jax.tree.structure(center)}.")
         try:
@@ -46,11 +52,14 @@ def translated(prox: Prox, center: Any) -> Prox:
         except (TypeError, ValueError) as error:
             raise ValueError(f"center must broadcast against params: {error}") from error
 
-    def apply(params, step_size):
-        moved = prox(from_center(params), step_size)
+    def apply(whole, center, params, step_size):
+        moved = whole(from_center(center, params), step_size)
         return jax.tree.map(lambda x, m, c: (m + c).astype(x.dtype), params, moved, center)
 
-    return Prox(apply, value and (lambda params: value(from_center(params))))
+    def value(whole, center, params):
+        return whole.value(from_center(center, params))
+
+    return _combined(apply, value, whole, center)
 
 
 def conjugate(prox: Prox) -> Prox:
@@ -62,13 +71,11 @@ def conjugate(prox: Prox) -> Prox:
     Array([1. , 0.5], dtype=float32)
     """
 
-    operator(prox)
-
-    def apply(params, step_size):
-        inner = prox(jax.tree.map(lambda v: (v / step_size).astype(v.dtype), params), 1 / step_size)
+    def apply(whole, params, step_size):
+        inner = whole(jax.tree.map(lambda v: (v / step_size).astype(v.dtype), params), 1 / step_size)
         return jax.tree.map(lambda v, i: (v - step_size * i).astype(v.dtype), params, inner)
 
-    return Prox(apply)
+    return Prox(Partial(apply, operator(prox)))
 
 
 def sum_over_leaves(prox: Prox) -> Prox:
@@ -79,12 +86,14 @@ def sum_over_leaves(prox: Prox) -> Prox:
     >>> sum_over_leaves(simplex())({"a": jnp.array([2.0, 1.0]), "b": jnp.array([0.5])})
     {'a': Array([1., 0.], dtype=float32), 'b': Array([1.], dtype=float32)}
     """
-    value = operator(prox).value
 
-    def apply(params, step_size):
-        return jax.tree.map(lambda x: prox(x, step_size), params)
+    def apply(whole, params, step_size):
+        return jax.tree.map(lambda x: whole(x, step_size), params)
 
-    return Prox(apply, value and (lambda params: sum(map(value, jax.tree.leaves(params)), zero(params))))
+    def value(whole, params):
+        return sum(map(whole.value, jax.tree.leaves(params)), zero(params))
+
+    return _combined(apply, value, operator(prox))
 
 
 def masked(prox: Prox, mask: Any | Callable[[Any], Any]) -> Prox:
@@ -100,7 +109,7 @@ def masked(prox: Prox, mask: Any | Callable[[Any], Any]) -> Prox:
     >>> masked(l1(1.0), {"w": True, "b": False})({"w": jnp.array([3.0]), "b": jnp.array([3.0])})
     {'b': Array([3.], dtype=float32), 'w': Array([2.], dtype=float32)}
     """
-    value = operator(prox).value
+    whole = operator(prox)
     if callable(mask):
         check_takes("mask", mask, 1, "a pytree of booleans or a function of params")
     else:
@@ -113,8 +122,16 @@ def masked(prox: Prox, mask: Any | Callable[[Any], Any]) -> Prox:
     def kept(params):
         return for_each(params, lambda keep, x: x if keep else optax.MaskedNode())
 
-    def apply(params, step_size):
-        moved = iter(jax.tree.leaves(prox(kept(params), step_size)))
+    def apply(whole, params, step_size):
+        moved = iter(jax.tree.leaves(whole(kept(params), step_size)))
         return for_each(params, lambda keep, x: next(moved) if keep else x)
 
-    return Prox(apply, value and (lambda params: value(kept(params))))
+    def value(whole, params):
+        return whole.value(kept(params))
+
+    return _combined(apply, value, whole)
+
+
+def _combined(apply: Callable[..., Any], value: Callable[..., Any], whole: Prox, *numbers: Any) -> Prox:
+    """The operator of two functions of another operator and of numbers; its g is known if the other one's is."""
+    return Prox(Partial(apply, whole, *numbers), Partial(value, whole, *numbers) if whole.value else None)

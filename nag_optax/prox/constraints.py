@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.tree_util import Partial
 
 from nag_optax.prox.operator import Prox, for_each_leaf, zero
 from nag_optax.scalars import Scalar
@@ -31,14 +32,14 @@ def from_projection(projection: Callable[..., Any], *arguments: Any, **keywords:
 
     check_takes("projection", projection, 1 + len(arguments), "a function of params, onto a convex set")
 
-    def apply(params, step_size):
+    def apply(arguments, keywords, params, step_size):
         # One dtype for all leaves, and JAX's default: some projections ravel, and some make constants.
         dtype = jnp.promote_types(jnp.result_type(float), zero(params).dtype)
         wide = jax.tree.map(lambda x: widened(x, dtype), params)
         projected = projection(wide, *arguments, **keywords)
         return jax.tree.map(lambda x, p: p.astype(x.dtype), params, projected)
 
-    return Prox(apply, zero)
+    return Prox(Partial(apply, arguments, keywords), zero)
 
 
 def non_negative() -> Prox:
@@ -68,14 +69,14 @@ def box(lower: Any, upper: Any) -> Prox:
     check_entries("upper", upper, may_be_infinite=True)
     _check_order(lower, upper)
 
-    def projection(params):
+    def projection(params, lower, upper):
         bounds = (for_each_leaf(name, bound, params) for name, bound in (("lower", lower), ("upper", upper)))
         try:
             return optax.projections.projection_box(params, *bounds)
         except (TypeError, ValueError) as error:
             raise ValueError(f"lower and upper must broadcast against params: {error}") from error
 
-    return from_projection(projection)
+    return from_projection(projection, lower, upper)
 
 
 def simplex(scale: Scalar = 1.0) -> Prox:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.tree_util import Partial
 
 from nag_optax.renamed import renamed_arguments
 from nag_optax.scalars import Scalar, hyperparameter_dtype
@@ -20,6 +21,8 @@ class Prox(NamedTuple):
       apply: ``apply(params, step_size) -> params``, of the same structure, shapes and dtypes.
       value: ``value(params)``, g at a point that ``apply`` returned (an indicator is therefore 0), a scalar in float32
         or better; None if nobody knows it.
+
+    It is a pytree, whose leaves are its strengths where the functions are ``jax.tree_util.Partial`` of them.
 
     The penalty that counts entries which are not 0:
 
@@ -67,7 +70,7 @@ def per_leaf(prox: Callable[..., Array], value: Callable[..., Array], **strength
     for name, strength in strengths.items():
         check_entries(name, strength, at_least=0)
 
-    def over_leaves(function, params):
+    def over_leaves(function, strengths, params):
         each = [for_each_leaf(name, s, params) for name, s in strengths.items()]
         try:
             return jax.tree.map(function, params, *each)
@@ -83,13 +86,13 @@ def per_leaf(prox: Callable[..., Array], value: Callable[..., Array], **strength
             )
         return jnp.asarray(moved).astype(x.dtype)
 
-    def apply(params, step_size):
-        return over_leaves(lambda x, *s: like(x, prox(widened(x), step_size, *s)), params)
+    def apply(strengths, params, step_size):
+        return over_leaves(lambda x, *s: like(x, prox(widened(x), step_size, *s)), strengths, params)
 
-    def total(params):
-        return sum(jax.tree.leaves(over_leaves(lambda x, *s: value(widened(x), *s), params)), zero(params))
+    def total(strengths, params):
+        return sum(jax.tree.leaves(over_leaves(lambda x, *s: value(widened(x), *s), strengths, params)), zero(params))
 
-    return Prox(apply, total)
+    return Prox(Partial(apply, strengths), Partial(total, strengths))
 
 
 def zero(params: Any) -> Array:

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jax import Array
+from jax.tree_util import Partial
 
 from nag_optax.prox.constraints import from_projection
 from nag_optax.prox.operator import Prox, per_leaf
@@ -137,11 +138,11 @@ def l2_norm(strength: Scalar = 1.0) -> Prox:
     def norm(params):
         return _safe_root(squared_norm(params))
 
-    def apply(params, step_size):
+    def apply(strength, params, step_size):
         length = norm(params)
         return jax.tree.map(lambda x: _shrink_by_norm(x, length, step_size * strength).astype(x.dtype), params)
 
-    return Prox(apply, lambda params: strength * norm(params))
+    return Prox(Partial(apply, strength), Partial(lambda strength, params: strength * norm(params), strength))
 
 
 def linf_norm(strength: Scalar = 1.0) -> Prox:
@@ -155,16 +156,16 @@ def linf_norm(strength: Scalar = 1.0) -> Prox:
 
     check_number("strength", strength, at_least=0)
 
-    def apply(params, step_size):
+    def apply(strength, params, step_size):
         radius = jnp.asarray(step_size * strength, jnp.result_type(float))
         ball = from_projection(optax.projections.projection_l1_ball, jnp.where(radius > 0, radius, 1))
         cut = radius > 0  # a ball of radius 0 has no projection that is a number
         return jax.tree.map(lambda x, b: jnp.where(cut, x - b, x).astype(x.dtype), params, ball(params))
 
-    def value(params):
+    def value(strength, params):
         return strength * jnp.max(jnp.stack([jnp.max(jnp.abs(x), initial=0) for x in jax.tree.leaves(params)]))
 
-    return Prox(apply, value)
+    return Prox(Partial(apply, strength), Partial(value, strength))
 
 
 def _shrink(x: Array, threshold: Any) -> Array:

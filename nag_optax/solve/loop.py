@@ -26,10 +26,21 @@ class End(NamedTuple):
     state: SolverState
 
 
-class _Run(NamedTuple):
+class Run(NamedTuple):
+    """A run on its way.
+
+    Attributes:
+      point: where the method is.
+      best: params of the lowest value so far, that value, and the error there.
+      progress: what stopping remembers.
+      status: `RUNNING`, or how it ended.
+      history: so far, or None.
+    """
+
     point: Point
     best: Any
     best_value: Array
+    best_error: Array
     progress: Progress
     status: Array
     history: History | None
@@ -42,28 +53,38 @@ class Loop(NamedTuple):
       method: what is run.
       tol: error at which it has converged.
       max_steps: steps at most.
-      callback: called with (step, value, error) after every step, or None; StopIteration ends the run.
+      callback: called with (step, value, error) after every step, or None; True and StopIteration end the run.
       keep_history: whether to keep value and error of every step.
     """
 
     method: Method
     tol: float
     max_steps: int
-    callback: Callable[[Array, Array, Array], None] | None
+    callback: Callable[[Array, Array, Array], Any] | None
     keep_history: bool
 
     def run(self, problem: Problem, params: Any, warm: SolverState | None) -> tuple[Any, End]:
         """The final params, those of the best point unless the run converged, and how it ended."""
-        first = self._begin(problem, params, warm)
+        return self.finish(problem, self.go_on(problem, self.begin(problem, params, warm)))
+
+    def go_on(self, problem: Problem, first: Run, until: Array | None = None) -> Run:
+        """A run that has ended, or has taken so many steps."""
         if problem.unrolled:
 
             def maybe(run, _):
                 running = run.status == RUNNING
                 return jax.lax.cond(running, lambda r: self._advance(problem, r), lambda r: r, run), None
 
-            last, _ = jax.lax.scan(maybe, first, length=self.max_steps)
-        else:
-            last = while_loop(lambda run: run.status == RUNNING, lambda run: self._advance(problem, run), first)
+            return jax.lax.scan(maybe, first, length=self.max_steps)[0]
+
+        def goes_on(run):
+            running = run.status == RUNNING
+            return running if until is None else running & (run.progress.steps < until)
+
+        return while_loop(goes_on, lambda run: self._advance(problem, run), first)
+
+    def finish(self, problem: Problem, last: Run) -> tuple[Any, End]:
+        """The final params, those of the best point unless the run converged, and how it ended."""
         point, progress = last.point, last.progress
         state = SolverState(
             point.step_size, unit_without_units(progress, point), point.gradients, point.values, last.history
@@ -79,22 +100,28 @@ class Loop(NamedTuple):
         lost = jax.lax.cond(stands, look, lambda: stands)
         return jnp.where(lost, jnp.int32(Status.BADLY_SCALED), status)
 
-    def _begin(self, problem: Problem, params: Any, warm: SolverState | None) -> _Run:
+    def begin(self, problem: Problem, params: Any, warm: SolverState | None) -> Run:
+        """A run before its first step."""
         nothing = jnp.full((self.max_steps,), jnp.nan, problem.dtype)
         first = self.method.init(problem, params, warm.step_size if warm else None)
-        return _Run(
+        return Run(
             point=_in_dtype(first, "init", problem.dtype),
             best=params,
             best_value=jnp.asarray(jnp.inf, problem.dtype),
+            best_error=jnp.asarray(jnp.inf, problem.dtype),
             progress=begin(problem.dtype, warm),
             status=jnp.asarray(RUNNING, jnp.int32),
             history=History(nothing, nothing) if self.keep_history else None,
         )
 
-    def _advance(self, problem: Problem, run: _Run) -> _Run:
+    def _advance(self, problem: Problem, run: Run) -> Run:
         point = _in_dtype(self.method.advance(problem, run.point), "advance", problem.dtype)
         progress, status = judge(run.progress, point, self.tol, self.max_steps)
-        better = (status != Status.NONFINITE) & (point.value <= run.best_value)
+        # Values that differ by rounding say nothing of their points, and then the error does.
+        rounding = 10 * jnp.finfo(problem.dtype).eps * jnp.abs(point.value)
+        lower = point.value < run.best_value - rounding
+        nearer = (point.value <= run.best_value + rounding) & (progress.error <= run.best_error)
+        better = (status != Status.NONFINITE) & (lower | nearer)
         history = run.history
         if history is not None:
             at = run.progress.steps
@@ -104,13 +131,14 @@ class Loop(NamedTuple):
             if problem.unrolled:  # derivatives do not go through what asks the host for an answer
                 jax.debug.callback(self.callback, *seen)
             else:
-                asked, answer = partial(_wants_to_stop, self.callback), jax.ShapeDtypeStruct((), bool)
+                asked, answer = partial(wants_to_stop, self.callback), jax.ShapeDtypeStruct((), bool)
                 stops = jax.pure_callback(asked, answer, *seen, vmap_method="sequential")
                 status = jnp.where(stops & (status == RUNNING), jnp.int32(Status.STOPPED), status)
-        return _Run(
+        return Run(
             point=point,
             best=trees.where(better, point.params, run.best),
             best_value=jnp.where(better, point.value, run.best_value),
+            best_error=jnp.where(better, progress.error, run.best_error),
             progress=progress,
             status=status,
             history=history,
@@ -126,9 +154,11 @@ def _in_dtype(point: Any, name: str, dtype: Any) -> Point:
     return point._replace(**{name: jnp.asarray(x, dtype) for name, x in wide.items()})
 
 
-def _wants_to_stop(callback: Callable[[Array, Array, Array], None], *seen: Array) -> np.ndarray:
+def wants_to_stop(callback: Callable[[Array, Array, Array], Any], *seen: Array) -> np.ndarray:
+    """Whether a callback ends the run, by True, StopIteration or TimeoutError."""
     try:
-        callback(*seen)
+        answer = callback(*seen)
+        is_boolean = isinstance(answer, bool) or getattr(answer, "dtype", None) == np.bool_
+        return np.asarray(is_boolean and bool(answer))
     except (StopIteration, TimeoutError):
         return np.asarray(True)
-    return np.asarray(False)

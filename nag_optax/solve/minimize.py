@@ -11,29 +11,22 @@ import jax
 import optax
 from jax import Array
 
-from nag_optax import trees
-from nag_optax.methods.ac_fgm import ac_fgm
-from nag_optax.methods.adanag import adanag
-from nag_optax.methods.fista import fista
 from nag_optax.prox import Prox, none
-from nag_optax.prox.operator import is_none
-from nag_optax.scalars import Scalar, scalar_at
-from nag_optax.solve.backtracking import full_backtracking
-from nag_optax.solve.by_transformation import by_transformation
+from nag_optax.scalars import Scalar
+from nag_optax.solve.choice import chosen_method
+from nag_optax.solve.eager import Given, Options, solve_eagerly
 from nag_optax.solve.implicit import by_gmres, differentiable, without_derivative
 from nag_optax.solve.loop import Loop
-from nag_optax.solve.method import Method, Problem
-from nag_optax.solve.problem import as_params, make_problem
+from nag_optax.solve.method import Method
+from nag_optax.solve.problem import as_params, check_problem, make_problem
 from nag_optax.solve.result import Solution
+from nag_optax.solve.watch import Watch
 from nag_optax.solve.while_loop import varying_with
 from nag_optax.validation import (
     check_boolean,
-    check_choice,
     check_integer,
     check_number,
     check_takes,
-    is_transformation,
-    number_or_schedule,
 )
 
 
@@ -50,8 +43,11 @@ def minimize(
     args: tuple[Any, ...] = (),
     implicit_diff: bool = True,
     linear_solve: Callable[[Any, Any], Any] = by_gmres,
-    callback: Callable[[Array, Array, Array], None] | None = None,
+    callback: Callable[[Array, Array, Array], Any] | None = None,
     history: bool = False,
+    max_seconds: float | None = None,
+    progress: bool = False,
+    verbose: bool = False,
 ) -> Solution:
     """Minimises f + g, f smooth, g known by its prox.
 
@@ -72,9 +68,18 @@ def minimize(
         steps, in the memory of all of them (then every step is taken, and costs as much as ``max_steps`` of them).
       linear_solve: ``linear_solve(linear_function, right_side)``, for the implicit derivatives; by default GMRES,
         and the solution of the smallest norm where the system is singular.
-      callback: called on the host after every step with (step, value, error); it may raise StopIteration or
-        TimeoutError, which ends the run with the best point (not with ``implicit_diff=False``, which asks nobody).
+      callback: called on the host after every step with (step, value, error); it may return True, or raise
+        StopIteration or TimeoutError, which ends the run with the best point (not with ``implicit_diff=False``, which
+        asks nobody).
       history: whether to keep value and error of every step, in ``Solution.state.history``.
+      max_seconds: after which the run ends with the best point, positive; compilation counts, and a look at the clock
+        comes a few times a second.
+      progress: whether to show a bar, of tqdm if that is installed.
+      verbose: whether to print a line a second.
+
+    Outside of ``jax.jit`` similar calls share one compiled program: the same ``fun`` and options, whatever numbers the
+    params, ``args``, strengths and what ``fun`` closes over hold. There, Ctrl-C ends the run with the best point, and
+    only there are ``max_seconds``, ``progress`` and ``verbose``.
 
     Raises:
       TypeError: for params, a prox or a ``fun`` of the wrong kind, such as a projection in the place of a prox.
@@ -92,17 +97,29 @@ def minimize(
     """
     check_number("tol", tol, above=0)
     check_integer("max_steps", max_steps, at_least=1)
-    for name, flag in (("has_aux", has_aux), ("implicit_diff", implicit_diff), ("history", history)):
+    flags = {"has_aux": has_aux, "implicit_diff": implicit_diff, "history": history}
+    for name, flag in (flags | {"progress": progress, "verbose": verbose}).items():
         check_boolean(name, flag)
+    if max_seconds is not None:
+        check_number("max_seconds", max_seconds, above=0)
     if not isinstance(args, tuple | list):
         raise TypeError(f"args must be a tuple of what fun takes beside params, got {type(args).__name__}.")
     check_takes("linear_solve", linear_solve, 2, "a function (linear_function, right_side)")
     if callback is not None:
         check_takes("callback", callback, 3, "a function of (step, value, error)")
     prox = none() if prox is None else prox
-    chosen = _method(method, prox, step_size)
+    chosen = chosen_method(method, prox, step_size)
     warm = init_params.state if isinstance(init_params, Solution) else None
     params = as_params(init_params.params if isinstance(init_params, Solution) else init_params)
+    check_problem(fun, args, has_aux, prox, params)
+    watch = Watch(max_steps, callback, max_seconds, progress, verbose)
+    if implicit_diff:
+        given = Given(params, warm, args, prox, step_size, tol)
+        found = solve_eagerly(fun, given, Options(method, has_aux, max_steps, history), watch)
+        if found is not None:
+            return found
+    if asked := watch.asked_for():
+        raise ValueError(f"{asked} is for calls from outside of jax.jit, jax.vmap and derivatives, with implicit_diff.")
     problem, value_and_aux = make_problem(fun, args, has_aux, prox, params, unrolled=not implicit_diff)
     params = varying_with(problem.value, params)
     loop = Loop(chosen, tol, max_steps, callback, history)
@@ -114,36 +131,3 @@ def minimize(
         found, end = loop.run(problem, params, warm)
     value, aux = value_and_aux(found)
     return Solution(found, value + problem.prox_value(found), end.error, end.steps, end.status, end.state, aux)
-
-
-def _method(method: Any, prox: Any, step_size: Any) -> Method:
-    if (step_size is not None) != (isinstance(method, str) and method == "fista"):
-        raise ValueError(f"step_size is for method='fista', which needs it; got {step_size!r} with method {method!r}.")
-    if isinstance(method, Method):
-        return method
-    if not isinstance(method, str):
-        if not is_transformation(method):
-            kind = type(method).__name__
-            raise TypeError(f"method must be a name, a Method or a gradient transformation, got {kind}.")
-        return by_transformation(method)
-    check_choice("method", method, ("full_backtracking", "fista", "adanag", "ac_fgm"))
-    match method:
-        case "fista":
-            step_size = number_or_schedule("step_size", step_size, above=0)
-            return by_transformation(
-                fista(step_size, prox),
-                lambda problem, at, gradient, state: (state.base.params, scalar_at(step_size, state.step - 1)),
-            )
-        case "adanag":
-            if not is_none(prox):
-                raise ValueError("method: 'adanag' is for smooth problems; use another one, or prox=None.")
-            return by_transformation(adanag())
-        case "ac_fgm":
-            return by_transformation(ac_fgm(prox), None if is_none(prox) else _proximal_step)
-        case _:
-            return full_backtracking()
-
-
-def _proximal_step(problem: Problem, params: Any, gradient: Any, state: Any) -> tuple[Any, Array]:
-    """From params themselves: those of ac_fgm are averages, which have no zeros."""
-    return problem.prox(trees.plus(params, -state.step_size, gradient), state.step_size), state.step_size

@@ -17,16 +17,8 @@ from nag_optax.validation import check_takes, leaf_name
 def make_problem(
     fun: Callable[..., Any], args: tuple[Any, ...], has_aux: bool, prox: Any, params: Any, *, unrolled: bool
 ) -> tuple[Problem, Callable[[Any], tuple[Array, Any]]]:
-    """The problem, and ``fun`` as a function of params that returns (value, aux).
-
-    Raises:
-      TypeError: if params are not real floating arrays, ``fun`` returns no real scalar, or prox changes structure,
-        shapes or dtypes.
-    """
-    _check_params(params)
+    """The problem, and ``fun`` as a function of params that returns (value, aux)."""
     dtype = hyperparameter_dtype(params)
-    _check_function(fun, args, has_aux, params)
-    _check_prox(prox, params)
     g = getattr(prox, "value", None) or (lambda params: 0)
 
     def value_and_aux(params: Any) -> tuple[Array, Any]:
@@ -48,6 +40,19 @@ def make_problem(
         unrolled=unrolled,
     )
     return problem, value_and_aux
+
+
+def check_problem(fun: Callable[..., Any], args: tuple[Any, ...], has_aux: bool, prox: Any, params: Any) -> None:
+    """Checks a problem before its first step.
+
+    Raises:
+      TypeError: if params are not real floating arrays, ``fun`` returns no real scalar, or prox changes structure,
+        shapes or dtypes.
+    """
+    _check_params(params)
+    hyperparameter_dtype(params)
+    _check_function(fun, args, has_aux, params)
+    _check_prox(prox, params)
 
 
 def as_params(init_params: Any) -> Any:

@@ -117,3 +117,20 @@ def test_members_of_a_batch_are_judged_alone():
     sizes = jnp.stack([jnp.ones(20), jnp.linalg.norm(X, axis=0)])
     found = jax.vmap(lambda size: minimize(lambda w: squares(X, y)(w / size), jnp.zeros(20)))(sizes)
     assert found.status[1] == Status.CONVERGED and found.status[0] != Status.CONVERGED
+
+
+def test_of_points_whose_values_are_rounding_the_one_with_the_smaller_error_is_returned():
+    """With a tolerance out of reach, the lowest value is one of many, and was 4e-4 from the solution."""
+    draw = np.random.default_rng(0)
+    X = jnp.asarray(draw.normal(size=(20, 3)), jnp.float32)
+    y = jnp.asarray(draw.poisson(np.full(20, 145.0)), jnp.float32)
+
+    def poisson(p):
+        z = X.astype(p["w"].dtype) @ p["w"] + p["b"]
+        return jnp.mean(jnp.exp(z) - y * z) + 0.25 * jnp.sum(p["w"] ** 2)
+
+    stalled = minimize(poisson, {"w": jnp.zeros(3), "b": jnp.zeros(())}, tol=1e-10)
+    assert stalled.status == Status.STALLED
+    with jax.enable_x64(True):
+        exact = minimize(poisson, {"w": jnp.zeros(3, float), "b": jnp.zeros((), float)}, tol=1e-12)
+    np.testing.assert_allclose(stalled.params["w"], exact.params["w"], atol=1e-5)

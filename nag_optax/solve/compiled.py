@@ -1,0 +1,89 @@
+"""No compilation twice: calls of `nag_optax.minimize` from outside of ``jax.jit`` that differ in numbers only.
+
+A function may be made anew for every call, as a lambda is, and what it closes over may have changed. So what is
+remembered is not the function, but what it computes: ``fun`` and ``prox`` are traced in every call, which takes a
+millisecond or two, and calls whose traces read the same share one compiled program. What the functions close over is an
+argument of it, as the strengths are. Of the functions nothing is kept.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax.extend.core import ClosedJaxpr, jaxpr_as_fun, jaxprs_in_params
+
+KEPT = 64
+"""Compiled programs that are kept: the one that has not been asked for the longest goes first."""
+
+_programs: OrderedDict[Any, Any] = OrderedDict()
+
+
+class Trace(NamedTuple):
+    """A function by what it computes.
+
+    Attributes:
+      program: its operations.
+      structure: of its result.
+      text: tells it from others, but for what the arrays hold that it closes over; None where that does not tell all,
+        because it calls the host.
+    """
+
+    program: Any
+    structure: Any
+    text: str | None
+
+    def over(self, consts: list[Any]) -> Callable[..., Any]:
+        """The function, closing over these arrays in the place of its own."""
+        flat = jaxpr_as_fun(ClosedJaxpr(self.program, consts))
+        return lambda *arguments: jax.tree.unflatten(self.structure, flat(*jax.tree.leaves(arguments)))
+
+
+def trace(function: Callable[..., Any], *examples: Any) -> tuple[Trace, list[Any]]:
+    """A function of arrays as what it computes, and the arrays that it closes over."""
+    closed, result = jax.make_jaxpr(function, return_shape=True)(*examples)
+    calls_the_host = closed.effects or any("callback" in e.primitive.name for e in _equations(closed.jaxpr))
+    structure = jax.tree.structure(result)
+    text = None if calls_the_host else f"{closed.jaxpr} {structure}"
+    return Trace(closed.jaxpr, structure, text), closed.consts
+
+
+def has_rules(traced: Trace) -> bool:
+    """Whether a function has derivatives of its own, which its text names, but does not show."""
+    return any(equation.primitive.name.startswith("custom_") for equation in _equations(traced.program))
+
+
+def numbers_of(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
+    """The floating numbers and arrays in a pytree, and how to put others in their place; integers and all else shape a
+    program.
+    """
+    leaves, structure = jax.tree.flatten(tree)
+    dynamic = [isinstance(x, float | np.floating | np.ndarray | jax.Array) for x in leaves]
+
+    def with_numbers(numbers: list[Any]) -> Any:
+        given = iter(numbers)
+        return structure.unflatten([next(given) if moves else x for x, moves in zip(leaves, dynamic, strict=True)])
+
+    return [x for x, moves in zip(leaves, dynamic, strict=True) if moves], with_numbers
+
+
+def shared(key: Any, make: Callable[[], Any]) -> Any:
+    """What ``make`` has made for the first call with this key."""
+    programs = _programs.pop(key, None) or make()
+    _programs[key] = programs
+    while len(_programs) > KEPT:
+        _programs.popitem(last=False)
+    return programs
+
+
+def known(tree: Any) -> bool:
+    """Whether nothing in a pytree is being traced."""
+    return not any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(tree))
+
+
+def _equations(program: Any) -> Iterator[Any]:
+    for equation in program.eqns:
+        yield equation
+        for inner in jaxprs_in_params(equation.params):
+            yield from _equations(inner)

@@ -1,0 +1,130 @@
+"""A minimisation from outside of ``jax.jit``: by programs that similar calls share, in pieces between which the host
+looks at the clock, at Ctrl-C and at a callback.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from nag_optax.prox.operator import Prox, is_none, none
+from nag_optax.scalars import hyperparameter_dtype
+from nag_optax.solve.choice import chosen_method
+from nag_optax.solve.compiled import Trace, has_rules, known, numbers_of, shared, trace
+from nag_optax.solve.loop import Loop, Run
+from nag_optax.solve.method import Problem
+from nag_optax.solve.problem import make_problem
+from nag_optax.solve.result import Solution, SolverState
+from nag_optax.solve.watch import Watch
+
+
+class Given(NamedTuple):
+    """What may differ from call to call; attributes as in `nag_optax.minimize`."""
+
+    params: Any
+    warm: SolverState | None
+    args: tuple[Any, ...]
+    prox: Any
+    step_size: Any
+    tol: Any
+
+
+class Options(NamedTuple):
+    """What makes other programs; attributes as in `nag_optax.minimize`."""
+
+    method: Any
+    has_aux: bool
+    max_steps: int
+    history: bool
+
+
+class Programs(NamedTuple):
+    """A run in pieces; ``data`` are the numbers of the problem.
+
+    Attributes:
+      begin: ``begin(data, step_size, tol, params, warm) -> run``.
+      go_on: ``go_on(data, step_size, tol, run, until) -> run``, at most so many steps in all.
+      finish: ``finish(data, step_size, tol, run) -> solution``.
+    """
+
+    begin: Callable[..., Run]
+    go_on: Callable[..., Run]
+    finish: Callable[..., Solution]
+
+
+def solve_eagerly(fun: Callable[..., Any], given: Given, options: Options, watch: Watch) -> Solution | None:
+    """The solution; None where the call is part of what is being traced."""
+    if not known(given):
+        return None
+    numbers, with_numbers = numbers_of((given.args, given.prox))
+    dtype, smooth = hyperparameter_dtype(given.params), is_none(given.prox)
+
+    def value_and_aux(numbers: Any, x: Any) -> tuple[Array, Any]:
+        args, _ = with_numbers(numbers)
+        return make_problem(fun, args, options.has_aux, none(), x, unrolled=False)[1](x)
+
+    def prox_and_value(numbers: Any, x: Any, step_size: Array) -> tuple[Any, Array]:
+        _, prox = with_numbers(numbers)
+        g = make_problem(fun, (), False, prox, x, unrolled=False)[0]
+        return g.prox(x, step_size), g.prox_value(x)
+
+    f, f_consts = trace(value_and_aux, numbers, given.params)
+    g, g_consts = trace(prox_and_value, numbers, given.params, jnp.ones((), dtype))
+    if not known((f_consts, g_consts)):
+        return None
+    texts = [f.text, g.text]
+    if has_rules(f):
+        texts.append(trace(jax.grad(lambda x: value_and_aux(numbers, x)[0]), given.params)[0].text)
+    schedule = given.step_size if callable(given.step_size) else None  # a function, of which nothing is known
+    make = partial(_programs, f, g, schedule, options, dtype, smooth)
+    programs = make() if schedule or None in texts else shared((*texts, options, dtype, smooth), make)
+    constants = ((f_consts, g_consts, numbers), None if schedule else given.step_size, given.tol)
+    run = watch.through(partial(programs.go_on, *constants), programs.begin(*constants, given.params, given.warm))
+    return programs.finish(*constants, run)
+
+
+def _programs(f: Trace, g: Trace, schedule: Any, options: Options, dtype: Any, smooth: bool) -> Programs:
+    """They hold no number, nor a function of the user's."""
+
+    def problem_of(data: Any) -> tuple[Problem, Callable[[Any], tuple[Array, Any]]]:
+        f_consts, g_consts, numbers = data
+        value_and_aux, prox_and_value = partial(f.over(f_consts), numbers), partial(g.over(g_consts), numbers)
+
+        def value_and_gradient(x):
+            (value, _), gradient = jax.value_and_grad(value_and_aux, has_aux=True)(x)
+            return value, gradient
+
+        problem = Problem(
+            value=lambda x: value_and_aux(x)[0],
+            value_and_gradient=value_and_gradient,
+            prox=lambda x, s: prox_and_value(x, jnp.asarray(s, dtype))[0],
+            prox_value=lambda x: prox_and_value(x, jnp.ones((), dtype))[1],
+            smooth=smooth,
+            dtype=dtype,
+        )
+        return problem, value_and_aux
+
+    def loop_of(problem: Problem, step_size: Any, tol: Any) -> Loop:
+        prox = none() if smooth else Prox(problem.prox, problem.prox_value)
+        chosen = chosen_method(options.method, prox, schedule or step_size)
+        return Loop(chosen, tol, options.max_steps, None, options.history)
+
+    def begin(data, step_size, tol, params, warm):
+        problem, _ = problem_of(data)
+        run = loop_of(problem, step_size, tol).begin(problem, params, warm)
+        return jax.tree.map(lambda x: jax.lax.convert_element_type(x, x.dtype), run)  # as it is after a step
+
+    def go_on(data, step_size, tol, run, until):
+        problem, _ = problem_of(data)
+        return loop_of(problem, step_size, tol).go_on(problem, run, until)
+
+    def finish(data, step_size, tol, run):
+        problem, value_and_aux = problem_of(data)
+        found, end = loop_of(problem, step_size, tol).finish(problem, run)
+        value, aux = value_and_aux(found)
+        return Solution(found, value + problem.prox_value(found), end.error, end.steps, end.status, end.state, aux)
+
+    return Programs(*map(jax.jit, (begin, go_on, finish)))
