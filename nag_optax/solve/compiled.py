@@ -14,6 +14,8 @@ import jax
 import numpy as np
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun, jaxprs_in_params
 
+from nag_optax.validation import is_concrete
+
 KEPT = 64
 """Compiled programs that are kept: the one that has not been asked for the longest goes first."""
 
@@ -78,8 +80,8 @@ def shared(key: Any, make: Callable[[], Any]) -> Any:
 
 
 def known(tree: Any) -> bool:
-    """Whether nothing in a pytree is being traced."""
-    return not any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(tree))
+    """Whether every array in a pytree can be looked at: none is being traced, or lies with other processes."""
+    return all(is_concrete(x) or not isinstance(x, jax.Array) for x in jax.tree.leaves(tree))
 
 
 def _equations(program: Any) -> Iterator[Any]:

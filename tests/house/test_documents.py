@@ -46,7 +46,7 @@ def test_the_readme_s_blocks_run_in_order():
 
 
 def test_the_readme_s_schedule_reaches_the_momentum_that_it_names():
-    (schedule, top, steps) = re.search(r"momenta\.(\w+)\(([\d.]+), steps=([\d_]+)\)", README).groups()
+    ((schedule, top, steps),) = re.findall(r"momenta\.(\w+)\(([\d.]+), steps=([\d_]+)\)", README)
     momentum = getattr(executed("README.md")["momenta"], schedule)(float(top), steps=int(steps))
     assert float(momentum(int(steps) // 2)) == pytest.approx(float(top))
 
