@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jax.extend.core import ClosedJaxpr, jaxpr_as_fun, jaxprs_in_params
+from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
 from nag_optax.validation import is_concrete
 
@@ -85,7 +85,10 @@ def known(tree: Any) -> bool:
 
 
 def _equations(program: Any) -> Iterator[Any]:
+    """The operations of a program, and those of programs inside of it."""
     for equation in program.eqns:
         yield equation
-        for inner in jaxprs_in_params(equation.params):
-            yield from _equations(inner)
+        for part in jax.tree.leaves(list(equation.params.values())):
+            inner = getattr(part, "jaxpr", part)
+            if hasattr(inner, "eqns"):
+                yield from _equations(inner)
