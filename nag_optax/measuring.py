@@ -82,7 +82,7 @@ def _velocity(part: Any) -> dict[Any, Array]:
 
 
 def _norm(velocity: dict[Any, Array]) -> dict[str, Array]:
-    return {"velocity_norm": trees.norm([trees.widened(m) for m in velocity.values()])} if velocity else {}
+    return {"velocity_norm": trees.norm(list(velocity.values()))} if velocity else {}
 
 
 def _places(paths: list[Any]) -> list[str]:
