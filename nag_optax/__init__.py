@@ -1,8 +1,7 @@
 """Nesterov acceleration for JAX, as pure ``optax.GradientTransformation``s.
 
-Every argument is checked before the first step, where it is a concrete number: an error names it, and is a TypeError
-for what is of the wrong kind and a ValueError for what is outside the range that its docstring gives. Only what goes
-beyond that stands under "Raises".
+Every argument that is a concrete number is checked before the first step. The error names the argument: a TypeError for
+the wrong type, a ValueError for a value outside the range in the docstring. "Raises" lists only other errors.
 """
 
 import importlib

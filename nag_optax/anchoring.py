@@ -1,9 +1,9 @@
-"""A state that follows changed params.
+"""Carry an optimizer state over to changed params.
 
-A state belongs to the params, and to the transformation, that it was made for. Pretrained weights are put in after
-``init``, a vocabulary grows, layers are frozen or thawed, a run goes on in another precision or with another option:
-then `reanchor` makes a new state that takes over whatever still has its place. States of which parts depend on where
-params are say themselves what they take over, by a method ``anchored``.
+A state belongs to the params and the transformation that it was made for. If you load pretrained weights after
+``init``, enlarge a vocabulary, freeze or unfreeze layers, or continue a run in another precision or with other options,
+`reanchor` makes a new state that keeps everything that still has a place. States whose parts depend on the values of
+params define what they keep, in a method ``anchored``.
 """
 
 from typing import Any, Protocol, runtime_checkable
@@ -17,34 +17,34 @@ from nag_optax.finding import INNER, found
 
 @runtime_checkable
 class Anchored(Protocol):
-    """A state that says what it takes over."""
+    """A state that defines what it keeps."""
 
     def anchored(self, old: Any) -> Any:
-        """The new state, for the changed params, with what stays true of the old one of the same class."""
+        """The new state, for the changed params, with everything still valid from an old state of the same class."""
         ...
 
 
 def reanchor(tx: optax.GradientTransformation, state: Any, params: Any) -> Any:
-    """The state for changed params, or for a changed transformation, that goes on from an old one.
+    """The state for changed params or a changed transformation, continued from an old state.
 
-    Velocities, moments and counters of leaves of the same path and shape are kept, in the dtypes that the
-    transformation asks for now; new and resized leaves begin at zero. Points that the old state kept are the new
-    params: slow weights begin a period there, `fista` its momentum, and `adanag` and `ac_fgm` begin anew. A restart
-    test begins to remember.
+    Velocities, moments and counters of leaves with the same path and shape are kept, in the dtypes of the new
+    transformation; new and resized leaves start at zero. Stored points are reset to the new params: slow weights start
+    a period there, `fista` restarts its momentum, and `adanag` and `ac_fgm` start from scratch. A restart test forgets
+    its reference.
 
     Args:
-      tx: the transformation that goes on.
+      tx: the transformation to continue with.
       state: an old state, of this transformation or of one that differs in options (weight decay, restart,
         ``accumulator_dtype``, a mask, a momentum sequence, another learning rate).
-      params: the params that it goes on from.
+      params: the params to continue from.
 
     Returns:
       A state of the structure of ``tx.init(params)``.
 
     Raises:
-      ValueError: if the old state holds velocities, and the transformation has no place for any.
+      ValueError: if the old state holds velocities that the transformation has no place for.
 
-    Pretrained weights, put in after ``init``:
+    Pretrained weights, loaded after ``init``:
 
     >>> import jax.numpy as jnp, optax
     >>> from nag_optax import lookahead, reanchor
@@ -65,14 +65,14 @@ def reanchor(tx: optax.GradientTransformation, state: Any, params: Any) -> Any:
 
 
 def take_over(fresh: Any, old: Any) -> Any:
-    """A new state with what an old one has in the same places."""
+    """A new state with the values that an old one has in the same places."""
     leaves, structure = jax.tree_util.tree_flatten_with_path(fresh, is_leaf=_speaks)
     of_old = jax.tree_util.tree_leaves_with_path(old, is_leaf=_speaks)
     return structure.unflatten([_successor(path, x, of_old) for path, x in leaves])
 
 
 def _successor(path: Any, fresh: Any, of_old: list[tuple[Any, Any]]) -> Any:
-    """A part of the new state, with what its counterpart has: that of the same place, or the only one of its kind."""
+    """A part of the new state with the values of its counterpart: at the same place, or the only one of its kind."""
     alike = [(at, old) for at, old in of_old if _alike(fresh, old)]
     same = [old for at, old in alike if at == path] or [old for at, old in alike if _field(at) == _field(path)]
     if len(same) != 1:

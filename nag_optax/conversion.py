@@ -1,10 +1,10 @@
-"""From Optax to this library, and back, in the middle of a training.
+"""Convert a state from Optax to this library, and back, during training.
 
 ``optax.trace`` (of ``optax.sgd``) keeps the velocity that `nag` keeps, and ``optax.nadam`` keeps the moments of
-`nag_optax.nadam`. So a training goes on with the other library to the same next update, where the options are the same.
+`nag_optax.nadam`. So a run can continue with the other library, and the next update is the same if the options are.
 
-Other methods of the engine keep their buffers in other units (`nag` with ``velocity="step"``, `heavy_ball`, `ogm`): of
-the new one it is tried out, of the old one only its readout can tell.
+Other methods of the engine keep their buffers in other units (`nag` with ``velocity="step"``, `heavy_ball`, `ogm`):
+trial updates check the units of the new method, and the readout those of the old state.
 """
 
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ from nag_optax.validation import is_concrete
 
 
 class Moments(NamedTuple):
-    """What both libraries keep.
+    """The part of the state that both libraries keep.
 
     Attributes:
       steps: updates so far; None where the state does not count them.
@@ -37,24 +37,24 @@ class Moments(NamedTuple):
 
 
 def from_optax(tx: optax.GradientTransformation, state: Any, params: Any, *, steps: int | Array | None = None) -> Any:
-    """The state of a transformation that goes on from a state of the same method in the other library.
+    """The state of a transformation, continued from a state of the same method in the other library.
 
     Args:
-      tx: what goes on: `nag`, `scale_by_nag` or `nag_optax.nadam`, perhaps in a chain, after a state of ``optax.sgd``,
-        ``optax.trace`` or ``optax.nadam``; or one of these three after a state of ours. ``optax.nadam`` has no schedule
-        of the momentum: that is ``nadam(..., momentum_decay=1e6)``.
-      state: of the training so far.
-      params: its params.
-      steps: updates so far; by default what the state counts. ``optax.sgd`` counts them only with a schedule; 1 is
-        taken where nobody counts, which is right for constant options.
+      tx: the transformation to continue with: `nag`, `scale_by_nag` or `nag_optax.nadam`, possibly in a chain, after a
+        state of ``optax.sgd``, ``optax.trace`` or ``optax.nadam``; or one of these three after a state of ours.
+        ``optax.nadam`` has no momentum schedule: it equals ``nadam(..., momentum_decay=1e6)``.
+      state: the state so far.
+      params: the current params.
+      steps: updates so far; by default the state's own count. ``optax.sgd`` counts only with a schedule; without a
+        count the default is 1, which is correct for constant options.
 
     Returns:
       A state of the structure of ``tx.init(params)``.
 
     Raises:
-      ValueError: if one of the two has not exactly one velocity, if one has a mean of squares and the other none, if
-        a velocity is seen not to be a sum of gradients, or inside of ``optax.MultiSteps``, which counts otherwise: take
-        its ``inner_opt_state`` between two accumulations.
+      ValueError: if one of the two does not have exactly one velocity, if only one has a mean of squares, if a velocity
+        is found not to be a sum of gradients, or inside ``optax.MultiSteps``, which counts differently: pass its
+        ``inner_opt_state`` between two accumulations.
 
     >>> import jax.numpy as jnp, optax
     >>> from nag_optax import from_optax, nag

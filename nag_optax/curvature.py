@@ -1,8 +1,9 @@
-"""How curved a function is, from values and gradients: what the methods without a step size go by.
+"""Curvature estimates from values and gradients, for the methods without a step size.
 
-Each of their steps is as long as the curvature seen so far permits. They compare the loss and the gradient with those
-of the last step, and so take ``value=`` beside the gradient; they do not search and do not know L. Their trajectories
-are chaotic in rounding: two runs that differ in the last digit part after some fifty steps, and converge alike.
+Each of their steps is as long as the curvature measured so far permits. They compare the loss and the gradient with
+those of the last step, so they need ``value=`` in addition to the gradient; they do not search and do not know L. Their
+trajectories are chaotic under rounding: two runs that differ in the last digit diverge after some fifty steps, but
+converge equally well.
 """
 
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from nag_optax.validation import check_number
 
 
 def along_gradient(gradient_of: Callable[[Any], Any], params: Any, value: Array, gradient: Any) -> Array:
-    """|grad f(x - h g) - g| / |h g|, with one more gradient; positive and finite whatever f is.
+    """|grad f(x - h g) - g| / |h g|, with one more gradient; positive and finite for any f.
 
     The distance h = |f| / |g|^2 has the units of a step, so that neither the scale of f nor that of x matters.
     """
@@ -32,10 +33,10 @@ def along_gradient(gradient_of: Callable[[Any], Any], params: Any, value: Array,
 
 
 def between(f_old: Array, f_new: Array, slope: Array, turn: Array, squared_change: Array) -> Array:
-    """|dg|^2 / (2 D(x_old, x_new)), the curvature that parameter-free methods go by; 0 where it would be 0 / 0.
+    """|dg|^2 / (2 D(x_old, x_new)), the curvature that parameter-free methods use; 0 where it would be 0 / 0.
 
-    Where D = f_old - f_new - <g_new, x_old - x_new> is no more than the rounding of f, half of <dg, dx> takes its
-    place: the same for a quadratic, and no difference of large numbers.
+    Where D = f_old - f_new - <g_new, x_old - x_new> is no more than the rounding error of f, half of <dg, dx> replaces
+    it: the same for a quadratic, without cancellation.
 
     Args:
       f_old: f at the last point.
@@ -57,14 +58,14 @@ def check_smoothness(smoothness: Any) -> None:
 
 
 def loss_at(params: Any, value: Any, name: str, dtype: Any) -> Array:
-    """The loss that ``update`` was given; raises if it is missing, or params are."""
+    """The loss that ``update`` was given; raises if it or params are missing."""
     if params is None or value is None:
         raise ValueError(f"{name} needs params and the loss: call update(gradients, state, params, value=loss).")
     return jnp.asarray(value, dtype)
 
 
 def at_the_start(smoothness: Any, value_fn: Any, params: Any, value: Array, gradient: Any, name: str) -> Any:
-    """The estimate that the user gave, or the curvature along the gradient; raises if neither is to be had."""
+    """The user's estimate, or the curvature along the gradient; raises if neither is available."""
     if smoothness is not None:
         return smoothness
     if value_fn is None:

@@ -1,9 +1,9 @@
 """The base iterate: the point to evaluate, found through any wrapper.
 
-Training moves ``params``, the point where Nesterov's method takes its gradients. The theory speaks about the base
-iterate, ``params + readout * momentum``, and a test loss is better measured there. Optax nests states in chains, masks,
-partitions and wrappers, and Flax wraps their leaves in variables; the states inside say how they are read
-(`nag_optax.readings`), and their buffers are matched to the parameters by path.
+Training moves ``params``, the point where Nesterov's method takes its gradients. The theory bounds the loss at the base
+iterate, ``params + readout * momentum``: measure a test loss there. Optax nests states in chains, masks, partitions and
+wrappers, and Flax wraps their leaves in variables. The states inside define how to read them (`nag_optax.readings`),
+and their buffers are matched to the parameters by path.
 """
 
 from typing import Any
@@ -28,7 +28,7 @@ def eval_params(
     learning_rate: optax.ScalarOrSchedule | None = None,
     later_links: str | None = None,
 ) -> Any:
-    """The base iterate of an accelerated method, or another point that its paper speaks about.
+    """The base iterate of an accelerated method, or another point that its paper analyses.
 
     Args:
       state: an optimizer state that contains at least one accelerated state, under any of Optax's wrappers, or as Flax
@@ -36,19 +36,18 @@ def eval_params(
         nnx.state(model, nnx.Param))``.
       params: the parameters that belong to it.
       output: "base", or the name of an output that the method has, such as "z".
-      learning_rate: only with `scale_by_nag`, whose state does not know it: the learning rate that the chain applies,
+      learning_rate: only with `scale_by_nag`, whose state does not store it: the learning rate that the chain applies,
         or its schedule.
-      later_links: "harmless" says that the links behind the method leave its updates alone; None refuses those of
-        which this is not known. See docs/base_iterate.md.
+      later_links: "harmless" asserts that the links after the method do not change its updates; with None, links not
+        known to be harmless raise an error. See docs/base_iterate.md.
 
     Returns:
-      A pytree like ``params``, of the same dtypes; parameters that no accelerated method trains are returned as they
-      are.
+      A pytree like ``params``, of the same dtypes; parameters that no accelerated method trains are returned unchanged.
 
     Raises:
-      ValueError: if the point cannot be known, in words that name the way out: ``state`` holds no accelerated state,
-        has another structure than ``params``, has no such output, needs a learning rate or takes none, stands before a
-        link that may change its updates, or is a stack of states.
+      ValueError: if the point is unknown; the message says what to do. ``state`` holds no accelerated state, has
+        another structure than ``params``, has no such output, needs a learning rate or takes none, comes before a link
+        that may change its updates, or is a stack of states.
 
     >>> import jax.numpy as jnp, optax
     >>> from nag_optax import eval_params, nag
@@ -71,7 +70,7 @@ def eval_params(
 
 
 def velocity(state: Any, params: Any) -> Any:
-    """The velocity of every parameter, as it is whatever ``accumulator_dtype`` keeps of it: for logs of its norm.
+    """The velocity of every parameter, decoded from any ``accumulator_dtype``, for example to log its norm.
 
     Args:
       state: as in `eval_params`.
@@ -98,7 +97,7 @@ def velocity(state: Any, params: Any) -> Any:
 
 
 def _is_flat(readings: Readings, params: Any) -> bool:
-    """Whether the state is that of ``optax.flatten``: one vector for all params."""
+    """Whether the state comes from ``optax.flatten``: one vector for all params."""
     paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(params)]
     if readings.keys() != {()} or paths == [()]:
         return False

@@ -1,4 +1,4 @@
-"""What one may plug into the library, each by the one type that it stands for.
+"""The types through which you can plug your own parts into the library.
 
     a method              `Rule`, five numbers a step, for `nag_optax.accelerate`
     a momentum sequence   `MomentumSequence`, or any Optax schedule, for ``momentum=``

@@ -1,10 +1,9 @@
-"""States that say how they are read, found in whatever is wrapped around them.
+"""Finds the states that define how to read them, inside any wrapper.
 
-The state of a chain is a tuple with one state for each link. What stands behind an accelerated link is therefore
-visible, though not what it does: most links have no state at all. A later link may scale, clip, project or replace the
-update, and then the base iterate is not where the method believes it to be. So a later link passes only if its state
-says what becomes of the point (`nag_optax.readings.Follower`), if it is known to leave the point alone, or if the one
-who asks says so.
+The state of a chain is a tuple with one state for each link. So we can see which links follow an accelerated link, but
+not what they do: most links have no state at all. A later link may scale, clip, project or replace the update, and then
+the base iterate that the method computes is wrong. So a later link is accepted only if its state defines how it changes
+the point (`nag_optax.readings.Follower`), if it is known not to change it, or if the caller says so.
 """
 
 from collections import OrderedDict
@@ -42,17 +41,17 @@ INNER = ("inner_state", "inner_states", "inner_opt_state")
 
 
 def readings_of(state: Any, question: Question) -> Readings | None:
-    """The readings of all states inside of one, each of which has leaves of its own; None if there is no such state.
+    """The readings of all states inside a state, each with its own leaves; None if there is no such state.
 
     Raises:
-      ValueError: if a state or a later link refuses, if nobody knows what a later link or a wrapper does to the point,
-        or if two states have a leaf in common.
+      ValueError: if a state or a later link raises one, if the effect of a later link or a wrapper on the point is
+        unknown, or if two states have a leaf in common.
     """
     return _found(state, question)[0]
 
 
 def found(state: Any, method: str) -> Iterator[Any]:
-    """The outermost states inside of one whose class has a method."""
+    """The outermost states inside a state whose class has the given method."""
     if callable(getattr(type(state), method, None)):  # of the type: Flax's variables answer for the arrays inside
         yield state
         return
@@ -61,7 +60,7 @@ def found(state: Any, method: str) -> Iterator[Any]:
 
 
 def _found(state: Any, question: Question) -> tuple[Readings | None, bool]:
-    """The readings, and whether a later link still has to apply the learning rate that the question brings."""
+    """The readings, and whether a later link still has to apply the learning rate in the question."""
     if callable(getattr(type(state), "readings", None)):
         readings = state.readings(question)
         if not isinstance(readings, dict):
@@ -84,7 +83,7 @@ def _found(state: Any, question: Question) -> tuple[Readings | None, bool]:
 
 
 def _behind(link: Any, readings: Readings, owed: bool, question: Question) -> tuple[Readings, bool]:
-    """The readings behind a later link, and whether the learning rate is still owed."""
+    """The readings after a later link, and whether the learning rate is still to be applied."""
     if callable(getattr(type(link), "follow", None)):
         return _followed(link, readings), owed
     if _is_chain(link):
@@ -115,7 +114,7 @@ def _followed(link: Any, readings: Readings) -> Readings:
 
 
 def _is_chain(state: Any) -> bool:
-    """Whether this has the states of links in the order in which they act: ``optax.chain``, ``optax.named_chain``."""
+    """Whether this holds the states of links in the order in which they act: ``optax.chain``, ``optax.named_chain``."""
     return type(state) is tuple or isinstance(state, OrderedDict)
 
 
@@ -125,7 +124,7 @@ def _replaces_the_point(state: Any) -> bool:
 
 
 def _parts(state: Any) -> list[Any]:
-    """What a pytree consists of, one level down."""
+    """The parts of a pytree, one level down."""
     parts = jax.tree.leaves(state, is_leaf=lambda part: part is not state)
     return [part for part in parts if part is not state]
 

@@ -1,7 +1,7 @@
-"""What a state has to say to a log: flat names, and scalars.
+"""Scalars of a state for a log, with flat names.
 
-As with `nag_optax.evaluation`, the states inside are found in whatever is wrapped around them, and each that knows
-something says so in one method, ``measured()``.
+As in `nag_optax.evaluation`, states are found inside any wrapper; each reports its scalars in one method,
+``measured()``.
 """
 
 from typing import Any
@@ -17,20 +17,20 @@ from nag_optax.scalars import unwrapped
 
 
 def diagnostics(state: Any) -> dict[str, Array | float]:
-    """Scalars for a log, by name: one flat dict, for any logger, through any wrapper, under ``jax.jit``.
+    """Scalars for a log as one flat dict, for any logger, through any wrapper, also under ``jax.jit``.
 
     Args:
       state: an optimizer state that contains at least one accelerated state, under any of Optax's wrappers, or as Flax
         keeps it.
 
     Returns:
-      ``velocity_norm`` is the Euclidean norm of the velocity, of all leaves together, and of what int8 state stands
-      for. ``bytes`` are those of the whole state, summed over devices. ``step``, ``age`` and ``restarts`` count updates
-      so far, updates since the last restart, and restarts. ``momentum`` and ``learning_rate`` are those of the last
-      update (0 before the first), as the method itself was told them; ``step_size`` is that of a method that finds it.
-      What a state does not know is left out: `scale_by_nag` has no learning rate. Where several accelerated states are
-      found, as in ``optax.partition``, each has its own, which begin with its place, as in ``decay/momentum``; there is
-      a norm of all velocities together where no two belong to one parameter.
+      ``velocity_norm`` is the Euclidean norm of the velocity over all leaves; int8 state is decoded first. ``bytes`` is
+      the size of the whole state, summed over devices. ``step``, ``age`` and ``restarts`` count updates so far, updates
+      since the last restart, and restarts. ``momentum`` and ``learning_rate`` are those that the method used in the
+      last update (0 before the first); ``step_size`` is that of a method that computes its own. A state omits values
+      that it does not know: `scale_by_nag` has no learning rate. If there are several accelerated states, as in
+      ``optax.partition``, each has its own scalars, prefixed with its place, as in ``decay/momentum``; the norm of all
+      velocities together is included if no two belong to the same parameter.
 
     Raises:
       ValueError: if ``state`` holds no accelerated state, or is a stack of states.
@@ -60,7 +60,7 @@ def _speaks(part: Any) -> bool:
 
 
 def _speaking(state: Any) -> list[tuple[Any, Any]]:
-    """The outermost states that have something to say, and their paths."""
+    """The outermost states with ``measured``, and their paths."""
     parts = jax.tree_util.tree_leaves_with_path(state, is_leaf=_speaks)
     return [(path, part) for path, part in parts if _speaks(part)]
 

@@ -1,7 +1,7 @@
-"""How a state says which point to evaluate.
+"""How a state defines which point to evaluate.
 
-Training moves ``params``, and the theory of a method may speak about another point, which only its state knows. A state
-that knows it says so in one method, and `nag_optax.eval_params` asks it ::
+Training moves ``params``, but the theory of a method may be about another point, which only its state can compute. Such
+a state implements one method, which `nag_optax.eval_params` calls ::
 
     class Velocity(NamedTuple):
         momentum: Any
@@ -9,10 +9,10 @@ that knows it says so in one method, and `nag_optax.eval_params` asks it ::
         def readings(self, question):
             return ahead(self.momentum, question.readout({"base": 0.9}))        # params + 0.9 momentum
 
-The states of a chain, a mask, a partition or a wrapper are pytrees, in which such a state is found wherever it stands
-(`nag_optax.finding`). A point that nobody can know is refused: ``readings`` raises a ValueError whose words name the
-way out. The state of a later link of the chain, whose updates the earlier ones do not see, has a method ``follow``: it
-gets their readings, and returns them as they are, changed, or not at all.
+The states of a chain, a mask, a partition or a wrapper are pytrees, and such a state is found anywhere in them
+(`nag_optax.finding`). If the point is unknown, ``readings`` raises a ValueError that says what to do. The state of a
+later link in the chain may have a method ``follow``: it gets the readings of the earlier links, and returns them
+unchanged or changed, or raises a ValueError.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ from nag_optax.scalars import Scalar, unwrapped
 
 
 class Reading(NamedTuple):
-    """One leaf's way to the point: ``params + readout * buffer``, or the buffer itself where there is no readout."""
+    """How one leaf gives the point: ``params + readout * buffer``, or the buffer itself if there is no readout."""
 
     buffer: Array
     readout: Scalar | None
@@ -38,12 +38,12 @@ Readings = dict[tuple[Any, ...], list[Reading]]
 
 
 class Question(NamedTuple):
-    """What `nag_optax.eval_params` was asked for.
+    """The arguments of a call of `nag_optax.eval_params`.
 
     Attributes:
-      output: "base", or the name of another point that the method's paper speaks about.
-      learning_rate: what a state that does not know it is told, a number or a schedule; None where nothing was told.
-      later_links: "harmless" where later links of unknown kinds are said to leave the point alone; None.
+      output: "base", or the name of another point that the method's paper analyses.
+      learning_rate: for a state that does not store it, a number or a schedule; None if not given.
+      later_links: "harmless" if the caller asserts that unknown later links do not change the point; else None.
     """
 
     output: str = "base"
@@ -51,11 +51,11 @@ class Question(NamedTuple):
     later_links: str | None = None
 
     def readout(self, readouts: Mapping[str, Scalar]) -> Array:
-        """The one that is asked for, of the readouts that a state has.
+        """The requested readout, out of those that a state has.
 
         Raises:
-          ValueError: if it has no such output, if it is told a learning rate and knows its own, or if the readouts
-            are those of many states at once.
+          ValueError: if it has no such output, if a learning rate is given but the state has its own, or if the
+            readouts belong to a stack of states.
         """
         if self.learning_rate is not None:
             raise ValueError("learning_rate is for states of scale_by_nag only; this method knows its own.")
@@ -72,24 +72,24 @@ class Question(NamedTuple):
 
 @runtime_checkable
 class Readable(Protocol):
-    """A state that knows a point to evaluate."""
+    """A state that can compute a point to evaluate."""
 
     def readings(self, question: Question) -> Readings:
-        """How each of its leaves is read; raises ValueError where that cannot be known."""
+        """How to read each of its leaves; raises ValueError if that is unknown."""
         ...
 
 
 @runtime_checkable
 class Follower(Protocol):
-    """The state of a link of a chain that says what becomes of the points of the links before it."""
+    """The state of a link that defines how it changes the points of the links before it."""
 
     def follow(self, readings: Readings) -> Readings:
-        """The readings behind this link; raises ValueError where they cannot be known."""
+        """The readings after this link; raises ValueError if they are unknown."""
         ...
 
 
 class BaseIterate(NamedTuple):
-    """Part of the state of a method that keeps the base iterate itself, where reading it out would lose digits.
+    """Part of the state of a method that stores the base iterate itself, because reading it out would lose digits.
 
     Attributes:
       params: the base iterate, a pytree like params; ``()`` where params are the base iterate.
@@ -98,7 +98,7 @@ class BaseIterate(NamedTuple):
     params: Any
 
     def readings(self, question: Question) -> Readings:
-        """Returns the point as it is kept."""
+        """Returns the stored point."""
         question.readout({"base": 1.0})
         return kept(self.params)
 
@@ -109,7 +109,7 @@ def ahead(buffer: Any, readout: Scalar) -> Readings:
 
 
 def kept(point: Any) -> Readings:
-    """A point that the state keeps itself, a pytree like params or like some of them."""
+    """A point that the state stores, a pytree like params or like some of them."""
     return {path: [Reading(leaf, None)] for path, leaf in jax.tree_util.tree_leaves_with_path(point)}
 
 
@@ -120,10 +120,10 @@ def joined(*readings: Readings) -> Readings:
 
 
 def scaled(readings: Readings, factor: Scalar) -> Readings:
-    """The same readings where all moves are longer by a factor, such as that of a later learning rate.
+    """The same readings with all moves scaled by a factor, such as a later learning rate.
 
     Raises:
-      ValueError: if a point among them is kept: it does not move.
+      ValueError: if one of the points is stored: it cannot be scaled.
     """
 
     def of_leaf(reading: Reading) -> Reading:

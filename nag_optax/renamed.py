@@ -1,4 +1,4 @@
-"""Names that have changed. The old ones work, and say the new one once."""
+"""Names that have changed. The old names work, and warn once with the new one."""
 
 import functools
 import warnings

@@ -1,4 +1,4 @@
-"""A state from what a checkpoint holds: names and arrays, without the types that they had."""
+"""Rebuild a state from a checkpoint that holds names and arrays, but no types."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,11 +12,11 @@ ADDED = ("restarts", "last")
 
 
 def restore_state(tx: optax.GradientTransformation, raw: Any, params: Any) -> Any:
-    """The state of a transformation, with the values of a checkpoint that was read without a template.
+    """The state of a transformation, with the values of a checkpoint read without a template.
 
-    Orbax and Flax return dicts and lists then, in which the fields of states are strings. This puts them back in their
-    places. A field that the library did not have when the checkpoint was written is as new: this is also how older
-    checkpoints are read.
+    Without a template, Orbax and Flax return dicts and lists, in which the fields of states are strings. This function
+    puts the values back in their places. It also reads older checkpoints: a field that did not exist when the
+    checkpoint was written gets its initial value.
 
     Args:
       tx: the transformation whose state was saved.
@@ -29,7 +29,7 @@ def restore_state(tx: optax.GradientTransformation, raw: Any, params: Any) -> An
 
     Raises:
       ValueError: if ``raw`` holds something that has no place in the state, lacks a leaf of a parameter, or has another
-        shape; where only options have changed, `nag_optax.reanchor` goes on from there.
+        shape. If only options have changed, use `nag_optax.reanchor`.
 
     >>> import jax.numpy as jnp
     >>> from nag_optax import nag, restore_state

@@ -1,7 +1,7 @@
-"""Hyperparameters and counters: how wide they are computed, and their value at an update.
+"""Hyperparameters and counters: the precision in which they are computed, and their value at an update.
 
-Scalars live in float32, in float64 where a parameter is float64 or complex128, and never in less: in bfloat16 a
-momentum of 0.999 is 1. Counters follow, because JAX divides int32 in float32 and int64 in float64.
+Scalars are float32, or float64 if a parameter is float64 or complex128, and never lower: in bfloat16 a momentum of
+0.999 is 1. Counters follow, because JAX divides int32 in float32 and int64 in float64.
 """
 
 from collections.abc import Callable
@@ -21,17 +21,17 @@ Scalar = Array | float
 
 
 def is_number(value: Any) -> bool:
-    """Whether this is a Python or NumPy number, which stays what it is; an array may be another one in a later update,
-    also a concrete one, as in ``optax.inject_hyperparams``.
+    """Whether this is a Python or NumPy number, which is constant; an array, even a concrete one, may change in a later
+    update, as in ``optax.inject_hyperparams``.
     """
     return isinstance(value, int | float | np.number)
 
 
 def hyperparameter_dtype(params: Any) -> jnp.dtype:
-    """The dtype of the scalars that go with these parameters.
+    """The dtype of the scalars for these parameters.
 
     Raises:
-      TypeError: for a parameter that is not floating of 16 bits or more, nor complex.
+      TypeError: for a parameter that is neither floating with at least 16 bits nor complex.
     """
     try:
         bits = {jnp.finfo(jnp.result_type(p)).bits for p in jax.tree.leaves(params)}
@@ -63,9 +63,9 @@ def _refuse(params: Any) -> None:
 
 
 def mixing(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function under JAX's standard promotion, also where the user has set ``jax_numpy_dtype_promotion="strict"``.
+    """The function under JAX's standard promotion, even if the user has set ``jax_numpy_dtype_promotion="strict"``.
 
-    Strict promotion finds products of dtypes that nobody meant to mix; wide scalars times narrow arrays are meant.
+    Strict promotion finds unintended products of dtypes; wide scalars times narrow arrays are intended.
     """
 
     @wraps(function)
@@ -92,13 +92,13 @@ def increment(count: Array) -> Array:
 
 
 def scalar_at(value: optax.ScalarOrSchedule, count: Array) -> Scalar:
-    """A hyperparameter at an update: a Python number as it is, all else in JAX's default float dtype."""
+    """A hyperparameter at an update: a Python number unchanged, anything else in JAX's default float dtype."""
     scalar = value(count) if callable(value) else value
     return scalar if isinstance(scalar, int | float) else jnp.asarray(scalar, jnp.result_type(float))
 
 
 def pair_at(value: optax.ScalarOrSchedule, count: Array) -> tuple[Scalar, Scalar]:
-    """A hyperparameter at an update and at the next one; the last one that a counter can count is its own next."""
+    """A hyperparameter at an update and at the next one; the largest count is its own successor."""
     if callable(value):
         return scalar_at(value, count), scalar_at(value, increment(count))
     scalar = scalar_at(value, count)

@@ -1,8 +1,8 @@
-"""Where the state of an optimizer lives: beside the parameters that it belongs to.
+"""Shardings of an optimizer state: next to the parameters that it belongs to.
 
-``tx.init`` makes buffers by ``zeros_like``, so that called eagerly, or under ``jax.jit`` on a mesh with Explicit axes,
-they inherit the sharding of their parameter. Under ``jax.jit`` on a mesh with Auto axes the compiler decides, and puts
-them on one device. `state_shardings` says where everything belongs: for ``out_shardings``, and for checkpoints.
+``tx.init`` makes buffers by ``zeros_like``. If called eagerly, or under ``jax.jit`` on a mesh with Explicit axes, they
+inherit the sharding of their parameter. Under ``jax.jit`` on a mesh with Auto axes the compiler decides, and puts them
+on one device. `state_shardings` returns the right shardings, for ``out_shardings`` and for checkpoints.
 """
 
 import math
@@ -16,7 +16,7 @@ from nag_optax.validation import leaf_name
 
 
 def state_shardings(tx: optax.GradientTransformation, params: Any) -> Any:
-    """Shardings of an optimizer state, like those of its parameters; what belongs to none is replicated.
+    """Shardings of an optimizer state, like those of its parameters; leaves without a parameter are replicated.
 
     It works for every gradient transformation whose ``init`` treats params as Optax's own do, and allocates nothing.
     Masks and labels must be functions of params by ``jax.tree.map``: Optax calls ``init`` with a stand-in for params.

@@ -1,9 +1,9 @@
 """Arithmetic on pytrees: sums over all leaves in float32 or better, moves that keep each leaf's dtype.
 
-Sums are elementwise products that are added up, because ``vdot`` and ``ravel`` refuse some shardings.
+Inner products sum elementwise products, because ``vdot`` and ``ravel`` reject some shardings.
 
-A gradient may be None where a leaf is not trained, for a while or ever, and a model may have something else than an
-array there. `beside` takes the part of a tree that has gradients; `filled` puts the result back.
+A gradient may be None if a leaf is not trained, temporarily or never, and the model may have a non-array there.
+`beside` takes the part of a tree that has gradients; `filled` puts the result back.
 """
 
 from collections.abc import Callable
@@ -70,7 +70,7 @@ def minus(x: Any, y: Any) -> Any:
 
 
 def beside(gradients: Any, tree: Any) -> Any:
-    """The leaves of a tree that have a gradient, and None in the place of others; ``()`` and None as they are.
+    """The leaves of a tree that have a gradient, and None instead of others; ``()`` and None unchanged.
 
     Raises:
       ValueError: where a gradient has nothing beside it.
@@ -89,12 +89,12 @@ def beside(gradients: Any, tree: Any) -> Any:
 
 
 def fields_beside(gradients: Any, state: Any, *names: str) -> Any:
-    """A state, of whose fields with these names only the leaves that have a gradient are left, see `beside`."""
+    """A state whose fields with these names keep only the leaves that have a gradient, see `beside`."""
     return state._replace(**{name: beside(gradients, getattr(state, name)) for name in names})
 
 
 def filled(part: Any, whole: Any) -> Any:
-    """The whole tree, with the leaves of a part of it that are not None."""
+    """The whole tree, with its leaves replaced by those of a part that are not None."""
     if jax.tree.structure(part) == jax.tree.structure(whole):
         return part
     return jax.tree.map(lambda new, old: old if new is None else new, part, whole, is_leaf=_is_none)
@@ -105,16 +105,16 @@ def _is_none(x: Any) -> bool:
 
 
 def zeros(x: Array, dtype: Any) -> Array:
-    """Zeros of a dtype that live where x does.
+    """Zeros of a dtype, placed like x.
 
-    They are computed from x: inside of ``jax.jit`` on a mesh with Auto axes, those of ``zeros_like`` are a constant,
-    which the compiler puts on one device.
+    They are computed from x: inside ``jax.jit`` on a mesh with Auto axes, ``zeros_like`` makes a constant, which the
+    compiler puts on one device.
     """
     return jnp.where(jnp.isnan(x), 0, 0).astype(dtype)
 
 
 def copied(x: Any) -> Any:
-    """Leaves in buffers of their own, which may be donated together with those of x; shapes stay shapes."""
+    """Leaves in their own buffers, which may be donated together with those of x; shapes stay shapes."""
     return jax.tree.map(lambda a: a if isinstance(a, jax.ShapeDtypeStruct) else jnp.copy(a), x)
 
 

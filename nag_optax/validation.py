@@ -1,7 +1,7 @@
-"""Errors that come before the first step and say what an argument may be.
+"""Errors raised before the first step that say what an argument may be.
 
 Only concrete numbers are checked, of Python, NumPy or JAX: a traced hyperparameter (``jax.jit``,
-``optax.inject_hyperparams``) has no value to look at. What a schedule returns is checked where it is called, which
+``optax.inject_hyperparams``) has no value to look at. The value of a schedule is checked when it is called, which
 ``init`` does abstractly.
 """
 
@@ -26,11 +26,11 @@ def check_number(
     below: Any = None,
     kind: str = "a number",
 ) -> None:
-    """Raises if ``value`` is a concrete number outside its range, or no real scalar at all.
+    """Raises if ``value`` is a concrete number outside its range, or not a real scalar.
 
     Raises:
       TypeError: for strings, None, booleans, functions and the like.
-      ValueError: for a number outside the range, NaN, what overflows JAX's floats, or an array that is not a scalar.
+      ValueError: for a number outside the range, NaN, overflow of JAX's floats, or an array that is not a scalar.
     """
     if not _is_real(value):
         raise TypeError(f"{name} must be {kind}, got {_shown(value)}.")
@@ -48,7 +48,7 @@ def check_number(
 
 
 def number_or_schedule(name: str, value: Any, **limits: Any) -> Any:
-    """A hyperparameter, checked as by `check_number`; a schedule so that what it returns is checked, too, and named.
+    """A hyperparameter, checked as by `check_number`; the values of a schedule are checked too, and named.
 
     Raises:
       TypeError: if it is neither, or a function that does not take the count of updates.
@@ -105,7 +105,7 @@ def check_entries(name: str, value: Any, *, at_least: float = -np.inf, may_be_in
 
 
 def look_ahead(function: Callable[[], Any]) -> Any:
-    """What ``jax.eval_shape`` returns; the result itself, where a schedule in Python needs concrete counts."""
+    """The result of ``jax.eval_shape``, or the result itself if a Python schedule needs concrete counts."""
     try:
         return jax.eval_shape(function)
     except jax.errors.JAXTypeError:
@@ -118,7 +118,7 @@ def check_integer(name: str, value: Any, *, at_least: int, may_be_traced: bool =
     or beyond int32, in which updates are counted.
 
     Raises:
-      TypeError: if it is no integer.
+      TypeError: if it is not an integer.
       ValueError: if it is too small or too large, or an array that is not a scalar.
     """
     traced = may_be_traced and isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, np.integer)
@@ -136,7 +136,7 @@ def check_boolean(name: str, value: Any) -> None:
 
 
 def check_flags(name: str, value: Any) -> None:
-    """Raises TypeError if ``value`` is no pytree of booleans."""
+    """Raises TypeError if ``value`` is not a pytree of booleans."""
     flags = jax.tree.leaves(value, is_leaf=lambda x: x is None)
     wrong = [x for x in flags if not isinstance(x, bool) and str(getattr(x, "dtype", "")) != "bool"]
     if wrong or not flags:
@@ -145,7 +145,7 @@ def check_flags(name: str, value: Any) -> None:
 
 
 def flags_of(name: str, mask: Any, params: Any) -> Any:
-    """What a mask says, booleans or a function of params; errors of `check_flags` where params have leaves."""
+    """The booleans of a mask, or of a mask function of params; raises as `check_flags` where params have leaves."""
     try:
         flags = mask(params) if callable(mask) else mask
     except (TypeError, ValueError) as error:
@@ -159,7 +159,7 @@ def check_convexity(smoothness: Any, strong_convexity: Any, *, strong_convexity_
     """Raises if a concrete L is not positive, or a concrete mu is outside its range or not below L.
 
     Raises:
-      TypeError: if one is no number.
+      TypeError: if one is not a number.
       ValueError: if one is outside its range.
     """
     check_number("smoothness", smoothness, above=0)
@@ -171,7 +171,7 @@ def check_convexity(smoothness: Any, strong_convexity: Any, *, strong_convexity_
 
 
 def is_concrete(value: Any) -> TypeGuard[float]:
-    """Whether this is a number or an array whose value can be looked at."""
+    """Whether this is a number or an array whose value is available."""
     if isinstance(value, jax.Array) and not isinstance(value, Tracer):
         return value.is_fully_addressable
     return isinstance(value, int | float | np.number | np.ndarray)
@@ -183,16 +183,16 @@ def number(value: Any) -> float:
 
 
 def check_choice(name: str, value: Any, choices: Collection[str]) -> None:
-    """Raises ValueError if ``value`` is none of ``choices``."""
+    """Raises ValueError if ``value`` is not one of ``choices``."""
     if not (isinstance(value, str) and value in choices):
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}.")
 
 
 def as_dtype(name: str, value: Any) -> Any:
-    """The dtype that this means, as JAX has it; None for None.
+    """The dtype that this denotes, in JAX's canonical form; None for None.
 
     Raises:
-      TypeError: if it means none, or is an array.
+      TypeError: if it denotes no dtype, or is an array.
     """
     if value is None:
         return None
@@ -205,7 +205,7 @@ def as_dtype(name: str, value: Any) -> Any:
 
 
 def check_takes(name: str, value: Any, count: int, kind: str) -> None:
-    """Raises TypeError if ``value`` is no function, or one that cannot be called with so many arguments."""
+    """Raises TypeError if ``value`` is not a function, or cannot be called with so many arguments."""
     if isinstance(value, type) or not callable(value):
         raise TypeError(f"{name} must be {kind}, got {_shown(value)}.")
     try:
@@ -220,13 +220,13 @@ def check_takes(name: str, value: Any, count: int, kind: str) -> None:
 
 
 def check_transformation(name: str, value: Any) -> None:
-    """Raises TypeError if ``value`` is no gradient transformation."""
+    """Raises TypeError if ``value`` is not a gradient transformation."""
     if not is_transformation(value):
         raise TypeError(f"{name} must be a gradient transformation of Optax, got {type(value).__name__}.")
 
 
 def is_transformation(value: Any) -> bool:
-    """Whether this has what a gradient transformation has."""
+    """Whether this has the fields of a gradient transformation."""
     return callable(getattr(value, "init", None)) and callable(getattr(value, "update", None))
 
 

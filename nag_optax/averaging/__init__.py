@@ -1,1 +1,1 @@
-"""Averages of the iterates of any optimizer, which are Nesterov's acceleration of it."""
+"""Averages of the iterates of any optimizer, which accelerate it in Nesterov's sense."""

@@ -6,8 +6,8 @@ Defazio et al. (2025), https://arxiv.org/abs/2512.17131, around any optimizer, w
     z_{k+1} = z_k + u(y_k)
     x_{k+1} = mu_x x_k + (1 - mu_x) z_{k+1}
 
-It is `primal_averaging` with a constant average, the smooth form of an outer Nesterov loop: the paper replaces one of
-period H by mu_x = mu^(1/H), mu the outer momentum. Around SGD it is QHM, and with mu_x = mu_y Nesterov's method.
+It is `primal_averaging` with a constant average, a smooth form of an outer Nesterov loop: the paper replaces a loop of
+period H by mu_x = mu^(1/H), mu the outer momentum. Around SGD it is QHM, and with mu_x = mu_y it is Nesterov's method.
 """
 
 from typing import Any
@@ -26,7 +26,7 @@ def gpa(
 
     Args:
       inner: the optimizer to accelerate, such as ``optax.adamw(..., b1=0)``.
-      mu_x: what the average x keeps, in [0, 1); a number or a schedule of the update, counted from 0.
+      mu_x: decay of the average x, in [0, 1); a number or a schedule of the update, counted from 0.
       mu_y: weight of the average where the gradient is taken, in [0, 1].
       accumulator_dtype: see `nag_optax.accelerate`.
 

@@ -1,20 +1,20 @@
 """Primal averaging: Nesterov acceleration of any optimizer.
 
-Three sequences, of which an inner optimizer moves one ::
+An inner optimizer moves one of three sequences ::
 
     y_k     = (1 - b) z_k + b x_k                       params, where the gradient is taken
     z_{k+1} = z_k + inner(gradient at y_k)              output "z"
     x_{k+1} = mu_{k+1} x_k + (1 - mu_{k+1}) z_{k+1}     base iterate
 
-with the interpolation b in [0, 1]. It is one buffer and five numbers, as everything here: eliminating x and z, with u
-the inner updates ::
+with the interpolation b in [0, 1]. Like every method here, it is one buffer and five numbers. Eliminating x and z, with
+u the inner updates ::
 
     m      <- mu_k m + u
     params <- params + (1 - mu_{k+1}) b m + (1 - b) u
     base iterate = params - (1 - b) mu_{k+1} m
 
-So the inner updates take the part of the gradient, and with plain gradient descent inside and mu = b this is Nesterov's
-method with learning rate (1 - mu) times the inner one. The weights are computed in float32 or better whatever the dtype
+So the inner updates replace the gradient. With plain gradient descent inside and mu = b this is Nesterov's method with
+learning rate (1 - mu) times the inner learning rate. The weights are computed in float32 or better, whatever the dtype
 of the parameters: an average over many steps needs more digits than bfloat16 has.
 """
 
@@ -35,12 +35,12 @@ def primal_averaging(
     *,
     accumulator_dtype: Any = None,
 ) -> optax.GradientTransformationExtraArgs:
-    """Nesterov acceleration of any optimizer by averaging its iterates; one buffer beside its own.
+    """Nesterov acceleration of any optimizer by averaging its iterates; it adds one buffer.
 
     Args:
       inner: the optimizer to accelerate, with its own learning rate. Its momentum, if any, should be off
         (``optax.adamw(..., b1=0)``): the averages replace it.
-      momentum: mu_k in [0, 1), what the average x keeps: a number, an Optax schedule or a sequence of
+      momentum: mu_k in [0, 1), the decay of the average x: a number, an Optax schedule or a sequence of
         `nag_optax.momenta`. ``momentum(k + 1)`` averages in update k, counted from 0.
       interpolation: b in [0, 1]: 0 takes gradients at z (Polyak's averaging), 1 at x (primal averaging).
       accumulator_dtype: see `nag_optax.accelerate`; float32 for bfloat16 params.

@@ -1,4 +1,4 @@
-"""Schedule-Free: averaging in the place of a learning rate that decays.
+"""Schedule-Free: averaging instead of a decaying learning rate.
 
 Defazio et al. (2024), https://arxiv.org/abs/2405.15682, eq. (3)-(5), around any optimizer, with u its updates ::
 
@@ -36,8 +36,8 @@ def schedule_free(
     Args:
       inner: the optimizer, with its learning rate and without momentum: ``optax.sgd(lr)``,
         ``optax.adamw(lr, b1=0)``.
-      learning_rate: that of ``inner``, a number or its schedule, usually a warm-up, at least 0; it only
-        weighs the average.
+      learning_rate: the learning rate of ``inner``, a number or its schedule, usually a warm-up, at least 0; used only
+        to weight the average.
       interpolation: b in [0, 1], the papers' beta.
       weight_power: r, at least 0.
       learning_rate_power: p, at least 0.

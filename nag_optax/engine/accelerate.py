@@ -4,8 +4,8 @@
     params <-  params - lead * m - step_size * g
     base iterate  =  params + readout * m
 
-`accelerate` turns a `Rule`, which yields these five numbers, into an ``optax.GradientTransformation``. Restart,
-accumulator dtypes, checkpoints, sharding and evaluation are therefore solved here, once, for every method.
+`accelerate` turns a `Rule`, which yields these five numbers, into an ``optax.GradientTransformation``. So restart,
+accumulator dtypes, checkpoints, sharding and evaluation are implemented here once for every method.
 """
 
 from typing import Any, NamedTuple
@@ -27,8 +27,8 @@ from nag_optax.validation import as_dtype, look_ahead
 
 
 class AccelerateState(NamedTuple):
-    """State of an accelerated method. Shapes, dtypes, structure and sharding are those of ``init`` for ever, and so are
-    the names of the fields.
+    """State of an accelerated method. Shapes, dtypes, structure and sharding never change after ``init``, nor do field
+    names between versions.
 
     Attributes:
       step: updates so far, int32; drives a learning-rate schedule.
@@ -39,7 +39,7 @@ class AccelerateState(NamedTuple):
       readout: the base iterate is ``params + readout * momentum``.
       outputs: readouts of the method's other published points, by name.
       reference: the scalar that the restart test compares with; unused without restart.
-      restarts: so far, int32.
+      restarts: restarts so far, int32.
       last: hyperparameters of the last update for `nag_optax.diagnostics`, 0 before the first; "last_momentum" and so
         on, because ``optax.tree.get(state, "momentum")`` is the buffer.
 
@@ -95,25 +95,25 @@ class AccelerateState(NamedTuple):
 def accelerate(
     rule: Rule, *, restart: Restart = None, accumulator_dtype: Any = None
 ) -> optax.GradientTransformationExtraArgs:
-    """A method in five numbers a step as a gradient transformation.
+    """Turns a method, given as five numbers per step, into a gradient transformation.
 
     Args:
       rule: the method.
       restart: None, "gradient", "value" (``update`` then needs ``value=`` or ``value_fn=``), "speed", or a
         `RestartTest`; see `nag_optax.restart`. The tests sum over all leaves that this transformation sees.
-      accumulator_dtype: dtype of the buffer, a floating dtype or ``jnp.int8``; each parameter's own by default. Of one
-        byte, blocks of at least 128 entries share a scale, and leaves of fewer than 256 entries stay in float32; see
-        `nag_optax.engine.storage.buffer`. Complex parameters keep a complex buffer of that precision, complex64 at
-        least.
+      accumulator_dtype: dtype of the buffer, a floating dtype or ``jnp.int8``; each parameter's own by default. With
+        one-byte dtypes, blocks of at least 128 entries share a scale, and leaves with fewer than 256 entries stay in
+        float32; see `nag_optax.engine.storage.buffer`. Complex parameters keep a complex buffer of that precision,
+        complex64 at least.
 
     Returns:
-      A transformation whose updates have the dtype of params (of the gradients where no params are given). Scalars are
-      computed in float32, in float64 if a parameter is float64 or complex128. A leaf whose gradient is None is
-      skipped: its update is None, its buffer waits as it is, and params may hold anything there. NaN and infinite
+      A transformation whose updates have the dtype of params (of the gradients if no params are given). Scalars are
+      computed in float32, or in float64 if a parameter is float64 or complex128. A leaf whose gradient is None is
+      skipped: its update is None, its buffer stays unchanged, and params may hold anything there. NaN and infinite
       gradients pass through: wrap it in ``optax.apply_if_finite`` to skip them.
 
     Raises:
-      TypeError: if ``rule`` is no `Rule`, ``accumulator_dtype`` is neither floating nor int8, or (in ``init``) a
+      TypeError: if ``rule`` is not a `Rule`, ``accumulator_dtype`` is neither floating nor int8, or (in ``init``) a
         parameter is neither floating nor complex.
       ValueError: if ``restart`` is unknown.
 

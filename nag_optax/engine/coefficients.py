@@ -1,15 +1,15 @@
 """Five numbers a step: the common form of the accelerated first-order methods.
 
-Every method with a fixed step structure keeps one buffer ``m`` per parameter, and a step of it is five scalars ::
+Every method with a fixed step structure keeps one buffer ``m`` per parameter, and five scalars define a step ::
 
     m      <-  decay * m + gain * g                     g = gradient at params
     params <-  params - lead * m - step_size * g        (m is the new one)
     base iterate  =  params + readout * m
 
-``params`` is the point where the gradient is taken, the base iterate the point that the theory speaks about. A method
-is a `Rule`: a function that returns these numbers as `Coefficients`, step after step. Papers write their methods in one
-of three shapes; the three functions ``from_*`` below turn each of them into `Coefficients`. ``m -> sigma m`` leaves the
-iterates unchanged, and here its sign is chosen so that the numbers come out positive.
+``params`` is the point where the gradient is taken, the base iterate the point that the theory bounds. A method is a
+`Rule`: a function that returns these numbers as `Coefficients` at every step. Papers write their methods in one of
+three shapes; the three functions ``from_*`` below convert each of them to `Coefficients`. Rescaling ``m -> sigma m``
+leaves the iterates unchanged; the sign of m is chosen here so that the numbers are positive.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,18 +22,18 @@ from nag_optax.scalars import Scalar
 
 
 class Coefficients(NamedTuple):
-    """The scalars of one step. A Python ``0`` or ``1`` costs nothing: the engine leaves that product out.
+    """The scalars of one step. A Python ``0`` or ``1`` costs nothing: the engine skips that product.
 
     Attributes:
-      decay: what remains of the buffer.
+      decay: the factor of the old buffer.
       gain: weight of the gradient in the buffer.
       lead: distance that params move against the new buffer.
       step_size: distance that params move against the gradient.
       readout: the base iterate after this step is ``params + readout * m``.
-      outputs: other points that the method's paper speaks about, by name: ``params + outputs[name] * m``. The same
-        names at every step.
-      hyperparams: what a log wants to see of this step, by name: "learning_rate", "momentum". The same names at every
-        step; no update depends on them.
+      outputs: other points that the method's paper analyses, by name: ``params + outputs[name] * m``. The same names at
+        every step.
+      hyperparams: values of this step to log, by name: "learning_rate", "momentum". The same names at every step; no
+        update depends on them.
 
     A step of the heavy ball, x - 0.1 g - 0.9 (x_previous - x), with the buffer m = x_previous - x:
 
@@ -57,7 +57,7 @@ class Coefficients(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """A method: how its `Coefficients` follow one another.
+    """A method: how to compute its `Coefficients` in each step.
 
     Attributes:
       init: ``init() -> carry``, the scalars of a recursion such as t_k at its start; ``()`` if the method has none.
@@ -98,7 +98,7 @@ def from_coupling(
     Args:
       tau: tau_k, in (0, 1].
       tau_next: tau_{k+1}.
-      mixing: weight of y_k in the long step, in [0, 1]; 0 for methods that do not know the strong convexity.
+      mixing: weight of y_k in the long step, in [0, 1]; 0 for methods that do not use strong convexity.
       long_step: step length of z.
       learning_rate: step length of x, 1 / L in most papers.
 
@@ -169,7 +169,7 @@ def from_two_step(
     Args:
       beta: momentum of xi, not 0.
       alpha: step length.
-      gamma: where the gradient is taken: 0 heavy ball, beta Nesterov.
+      gamma: where the gradient is taken: 0 for the heavy ball, beta for Nesterov.
       delta: where the method is evaluated.
       gamma_next: gamma_{k+1} where it varies; gamma by default.
       delta_next: delta_{k+1} where it varies; delta by default.

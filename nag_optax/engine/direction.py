@@ -22,11 +22,11 @@ class DirectionState(NamedTuple):
     accelerated: AccelerateState
 
     def measured(self) -> dict[str, Array]:
-        """Returns what the method says, but for the learning rate, which a later link knows."""
+        """Returns the method's scalars except the learning rate, which a later link applies."""
         return {name: x for name, x in self.accelerated.measured().items() if name != "learning_rate"}
 
     def readings(self, question: Question) -> Readings:
-        """Returns the readings of the method, at the learning rate that the question brings."""
+        """Returns the readings of the method at the learning rate in the question."""
         if question.learning_rate is None:
             raise ValueError(
                 "state of scale_by_nag does not know the learning rate: pass learning_rate=, number or schedule."

@@ -7,8 +7,8 @@ of the buffer before the update and the gradient ::
     p = (lead - readout_{k+1}) decay + readout_k
     q = (lead - readout_{k+1}) gain + step_size
 
-and q is the length of the plain step: the one that the method takes with an empty buffer, onto its base iterate. A
-restart is that step with an empty buffer left behind: five other scalars, chosen before any array is touched.
+and q is the length of the plain step: the step that the method takes with an empty buffer, to its base iterate. A
+restart takes that step and leaves an empty buffer: five other scalars, chosen before any array is touched.
 """
 
 from typing import Any
@@ -25,7 +25,7 @@ from nag_optax.trees import total
 def judged(
     test: RestartTest, coefficients: Coefficients, state: Any, gradients: Any, params: Any, extra: dict[str, Any]
 ) -> tuple[Coefficients, Verdict]:
-    """The update to make, of the one that the rule proposes, and what follows after it.
+    """The coefficients of the update to make, given those that the rule proposes, and the verdict.
 
     Args:
       test: the restart test.
@@ -67,7 +67,7 @@ def _move(c: Coefficients, readout: Array) -> tuple[Any, Any]:
 
 
 def _plain_if(condition: Array, c: Coefficients) -> Coefficients:
-    """Where the condition holds, the plain step, which leaves an empty buffer.
+    """The plain step, which leaves an empty buffer, where the condition holds.
 
     A ``cond``, because XLA's CPU backend copies the scalars of a ``where``, and the sums that they come from, into the
     loop of every parameter: with 200 of them it compiles for a minute.

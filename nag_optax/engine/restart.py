@@ -1,7 +1,7 @@
 """Adaptive restart: drop the momentum when it works against the objective.
 
-An accelerated method oscillates on functions that are better conditioned, around the minimum, than it assumes. A
-restart test notices the first overshoot, empties the buffer and starts the momentum sequence again; on smooth strongly
+An accelerated method oscillates on functions that are, around the minimum, better conditioned than it assumes. A
+restart test detects the first overshoot, empties the buffer and restarts the momentum sequence; on smooth strongly
 convex functions this gives, in practice, a linear rate without knowledge of the condition number. With x the base
 iterate and y the params ::
 
@@ -10,8 +10,8 @@ iterate and y the params ::
     speed()      |x_{k+1} - x_k| < |x_k - x_{k-1}|          Su, Boyd & Candes, https://arxiv.org/abs/1503.01243
     every(n)     n updates have passed
 
-Each is a `RestartTest` for the argument ``restart`` of every method; the first three also go by their names, as in
-``nag(0.1, restart="gradient")``. A test of your own is a function of `Evidence`, see `nag_optax.extend`.
+Each returns a `RestartTest` for the argument ``restart`` of every method; the first three also have string names, as in
+``nag(0.1, restart="gradient")``. Your own test is a function of `Evidence`, see `nag_optax.extend`.
 
 >>> from nag_optax import momenta, nag, restart
 >>> tx = nag(0.1, momenta.nesterov(), restart=restart.speed())
@@ -27,12 +27,12 @@ from nag_optax.validation import check_integer
 
 
 class Evidence(NamedTuple):
-    """What a restart test may look at, before the update. What is a function costs something, if it is called.
+    """What a restart test can inspect before the update. Functions cost something only if called.
 
     Attributes:
-      updates: so far, an integer scalar.
+      updates: number of updates so far, an integer scalar.
       age: updates since the last restart, an integer scalar.
-      reference: the scalar that this test has kept.
+      reference: the scalar that this test kept from the last update.
       slope: ``slope()`` is <g, x_{k+1} - x_k>, up to a positive factor: above 0 the base iterate is about to move
         uphill. With a prox, g is the gradient mapping.
       squared_speed: ``squared_speed()`` is |x_{k+1} - x_k|^2.
@@ -59,7 +59,7 @@ class Evidence(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What follows from a restart test.
+    """The result of a restart test.
 
     Attributes:
       restart: whether the momentum sequence starts again after this update, a boolean scalar.
@@ -73,8 +73,8 @@ class Verdict(NamedTuple):
 class RestartTest(NamedTuple):
     """When to restart.
 
-    A restart is the plain step: the one that the method takes with an empty buffer, onto its base iterate, with an
-    empty buffer left behind. A test that restarts when the gradient is small in every entry:
+    A restart is a plain step: the step that the method takes with an empty buffer. It leads to the base iterate and
+    leaves an empty buffer. A test that restarts when the gradient is small in every entry:
 
     >>> import jax.numpy as jnp
     >>> from nag_optax import extend, nag
@@ -83,9 +83,9 @@ class RestartTest(NamedTuple):
     >>> tx = nag(0.1, restart=extend.RestartTest(small))
 
     Attributes:
-      judge: ``judge(evidence) -> verdict``; under ``jax.jit``, all in it is traced.
+      judge: ``judge(evidence) -> verdict``; under ``jax.jit``, everything in it is traced.
       reference: the scalar that the first test sees.
-      late: whether the plain step is the update after the verdict, instead of the one that was judged.
+      late: whether the update after the verdict is the plain step, instead of the judged update.
     """
 
     judge: Callable[[Evidence], Verdict]
@@ -124,8 +124,8 @@ def gradient() -> RestartTest:
 def value() -> RestartTest:
     """Restarts when the loss has gone up.
 
-    With ``update(..., value_fn=loss)`` it is the published test: the loss of the next base iterate, at the price of one
-    evaluation a step. With ``value=``, the loss at params that a training step has anyway, it compares f(y_k) >
+    With ``update(..., value_fn=loss)`` it is the published test on the loss of the next base iterate, which costs one
+    evaluation per step. With ``value=``, the loss at params that a training step computes anyway, it tests f(y_k) >
     f(y_{k-1}).
 
     >>> import jax.numpy as jnp
@@ -147,10 +147,10 @@ def value() -> RestartTest:
 
 
 def speed(first: int = 10) -> RestartTest:
-    """Restarts when the base iterate slows down; the update after that is the plain step, as published.
+    """Restarts when the base iterate slows down; the next update is the plain step, as published.
 
     Args:
-      first: the update of the sequence, counted from 1, from which on it tests: k_min of the paper, which has 10. At
+      first: the first update of the sequence, counted from 1, that it tests: k_min in the paper, which uses 10. At
         least 1.
 
     Raises:
@@ -170,7 +170,7 @@ def speed(first: int = 10) -> RestartTest:
 
 
 def every(period: int | Array) -> RestartTest:
-    """Restarts after a fixed number of updates, the best one for a known condition number.
+    """Restarts after a fixed number of updates; best if the condition number is known.
 
     Args:
       period: at least 1; may be traced.

@@ -1,4 +1,4 @@
-"""Several methods on the same gradient, whose moves add up.
+"""The sum of several methods on the same gradient.
 
 A method with more than one velocity is a sum of methods with one. The base iterate of the sum is params plus every
 part's readout.
@@ -32,10 +32,10 @@ class SuperpositionState(NamedTuple):
 
 
 def superpose(*methods: optax.GradientTransformationExtraArgs) -> optax.GradientTransformationExtraArgs:
-    """The sum of the updates of accelerated methods, each of which sees the gradient as it comes.
+    """Sums the updates of accelerated methods that all see the same gradient.
 
     Args:
-      *methods: made by `nag_optax.accelerate`, without restart: each would judge its own move, and not the sum.
+      *methods: made by `nag_optax.accelerate`, without restart: each would test its own move, not the sum.
 
     Returns:
       A transformation whose updates have the dtype of params (of the gradients where no params are given). They are

@@ -1,4 +1,4 @@
-"""Links of a chain that stand beside the engine: they touch pytrees, and hold no velocity.
+"""Links of a chain outside the engine: they act on pytrees, and hold no velocity.
 
 >>> import optax
 >>> from nag_optax import links, scale_by_nag

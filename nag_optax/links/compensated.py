@@ -1,7 +1,7 @@
 """Compensated params, at the end of a chain.
 
-Kahan's summation: what rounding a parameter has left out is kept, in the parameter's own dtype, and added to the next
-update. Together they have twice the digits (Zamirai et al., 2020, https://arxiv.org/abs/2010.06192, section 4.2).
+Kahan summation: the rounding error of a parameter is kept, in the parameter's own dtype, and added to the next update.
+Together they have twice the digits (Zamirai et al., 2020, https://arxiv.org/abs/2010.06192, section 4.2).
 """
 
 from typing import Any, NamedTuple
@@ -21,26 +21,27 @@ class CompensatedState(NamedTuple):
     """State of `compensated`.
 
     Attributes:
-      residual: what params lack, a pytree like params; a scalar 0 where a parameter has float32 or better.
+      residual: the rounding error of params, a pytree like params; a scalar 0 for a parameter in float32 or better.
     """
 
     residual: Any
 
     def anchored(self, old: Any) -> "CompensatedState":
-        """Returns this new state: what rounding left out belongs to the old params."""
+        """Returns this new state: the rounding error belongs to the old params."""
         return self
 
     def follow(self, readings: Readings) -> Readings:
-        """Returns them as they are: rounding leaves the point alone."""
+        """Returns them unchanged: rounding does not move the point."""
         return readings
 
 
 def compensated() -> optax.GradientTransformation:
-    """Updates, for the end of a chain, that ``optax.apply_updates`` turns into params whose rounding errors are kept.
+    """Keeps the rounding errors of 16-bit params and adds them to later updates; the last link of a chain.
 
     Returns:
-      A transformation of the updates of params of 16 bits, which passes others through. Updates keep their dtype, so
-      that `optax.apply_if_finite` may stand around the chain or inside. Params must be given to ``update``.
+      A transformation of the updates of 16-bit params; updates of other params pass through. Updates keep their dtype,
+      so `optax.apply_if_finite` may wrap the chain or be inside it. Apply them with ``optax.apply_updates``. ``update``
+      needs params.
 
     Raises:
       TypeError: in ``update``, if params have another dtype than in ``init``.

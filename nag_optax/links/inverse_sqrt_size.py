@@ -2,8 +2,8 @@
 
     theta <- theta - alpha G / sqrt(N)                          N the total number of parameters
 
-It is gradient descent with another learning rate. Nothing is accumulated, nothing looks ahead, nothing is accelerated;
-it is here so that the claim can be tried.
+It is gradient descent with another learning rate, without velocity, lookahead or acceleration; it is here so that you
+can test the claim.
 """
 
 import math
@@ -13,10 +13,10 @@ import optax
 
 
 def scale_by_inverse_sqrt_size() -> optax.GradientTransformation:
-    """Divides updates by the square root of the total number of parameters. A step-size rule and no acceleration.
+    """Divides updates by the square root of the total number of parameters: a step-size rule, not an acceleration.
 
-    It stands before ``optax.sgd`` or `nag_optax.nag` in a chain; with a learning rate alpha it is the same as the
-    learning rate alpha / sqrt(N).
+    Put it before ``optax.sgd`` or `nag_optax.nag` in a chain; with a learning rate alpha it equals the learning rate
+    alpha / sqrt(N).
 
     >>> import jax.numpy as jnp, optax
     >>> from nag_optax.links import scale_by_inverse_sqrt_size

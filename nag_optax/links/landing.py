@@ -1,9 +1,9 @@
 """Updates that lead to a chosen parameter.
 
-They come back in the dtype in which they came. ``optax.apply_updates`` adds an update to a parameter and casts to its
-dtype: the float32 difference of two 16-bit numbers, added back, is within half a unit of the second, which the cast
-therefore restores. So is a difference that was rounded to 16 bits, as long as it is no larger than where it leads;
-beyond that it leads to within half a unit of itself, as any 16-bit update does.
+Updates keep their dtype. ``optax.apply_updates`` adds an update to a parameter and casts to its dtype: the float32
+difference of two 16-bit numbers, added to the first, is within half a unit of the second, so the cast restores it. The
+same holds for a difference rounded to 16 bits if it is no larger than the target; a larger one misses the target by up
+to half a unit of the update, as any 16-bit update does.
 """
 
 from collections.abc import Callable

@@ -1,14 +1,13 @@
 """Division by a running root mean square: what makes Adam, NAdam and Adan adaptive.
 
-A direction d_k of the gradients, element by element, with n a running mean of squares and h_k the gradient looked
-ahead ::
+The direction d_k is divided element by element, with n a running mean of squares and h_k the extrapolated gradient ::
 
     h_k     = g_k + lookahead (g_k - g_{k-1})                   g_{-1} = g_0
     n_{k+1} = decay n_k + (1 - decay) |h_k|^2
     update  = d_k / (sqrt(n_{k+1} / w_{k+1}) + eps)
 
-The weight w_{k+1} = decay w_k + (1 - decay) is the usual bias correction 1 - decay^{k+1}, by the recursion of n: so the
-first quotient is |h_0|^2 to the last digit, where a power of 0.999 in float32 leaves four.
+The weight w_{k+1} = decay w_k + (1 - decay) is the usual bias correction 1 - decay^{k+1}, computed by the recursion of
+n: so the first quotient is |h_0|^2 to the last digit, while a power of 0.999 in float32 has only four correct digits.
 """
 
 from typing import Any, NamedTuple

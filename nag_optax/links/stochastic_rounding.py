@@ -1,7 +1,7 @@
 """Stochastically rounded params, at the end of a chain.
 
-A bfloat16 parameter cannot take an update below 1/256 of itself: it stays where it is for ever. Rounded
-stochastically, it moves by the update in the mean.
+A bfloat16 parameter never moves under updates below 1/256 of itself. Rounded stochastically, it moves by the update in
+the mean.
 """
 
 from typing import Any, NamedTuple
@@ -21,31 +21,33 @@ class StochasticRoundingState(NamedTuple):
     """State of `stochastic_rounding`.
 
     Attributes:
-      key: of the next update.
+      key: the key of the next update.
     """
 
     key: Array
 
     def follow(self, readings: Readings) -> Readings:
-        """Returns them as they are: rounding leaves the point alone."""
+        """Returns them unchanged: rounding does not move the point."""
         return readings
 
 
 def stochastic_rounding(key: Array | int) -> optax.GradientTransformation:
-    """Updates, for the end of a chain, that ``optax.apply_updates`` turns into stochastically rounded params.
+    """Rounds 16-bit params stochastically; the last link of a chain.
 
     Args:
-      key: of ``jax.random``, or a seed. A typed key is nothing that ``flax.serialization`` could write; a seed is.
+      key: a key of ``jax.random``, or a seed. ``flax.serialization`` cannot write a typed key, but it can write the
+        state of a seed.
 
     Returns:
-      A transformation of the updates of params of 16 bits, which passes others through. Updates keep their dtype, so
-      that `optax.apply_if_finite` may stand around the chain or inside. Params must be given to ``update``.
+      A transformation of the updates of 16-bit params; updates of other params pass through. Updates keep their dtype,
+      so `optax.apply_if_finite` may wrap the chain or be inside it. Apply them with ``optax.apply_updates``. ``update``
+      needs params.
 
     Raises:
       TypeError: if ``key`` is neither a key nor an integer.
       ValueError: in ``update``, if params are missing.
 
-    An update far below the distance of 1 to its neighbours, 1/256 and 1/128:
+    An update far smaller than the distance from 1 to its neighbours, 1/256 and 1/128:
 
     >>> import jax.numpy as jnp, optax
     >>> from nag_optax import stochastic_rounding

@@ -1,12 +1,12 @@
-"""Weight decay beside the method, not through its velocity.
+"""Decoupled weight decay: next to the method, not through its velocity.
 
-With eta_k the learning rate and lambda_k the weight decay, behind a finished update ::
+With eta_k the learning rate and lambda_k the weight decay, after the method's update ::
 
     decoupled     params <- params + update - eta_k lambda_k params
     proximal      params <- (params + update) / (1 + eta_k lambda_k)
 
-The first is Loshchilov & Hutter's, https://arxiv.org/abs/1711.05101; the second is the implicit step of the same
-decay, stable for any strength, and Adan's, https://arxiv.org/abs/2208.06677.
+The first is from Loshchilov & Hutter, https://arxiv.org/abs/1711.05101; the second is the implicit step of the same
+decay, stable for any strength, used by Adan, https://arxiv.org/abs/2208.06677.
 """
 
 from collections.abc import Callable
@@ -43,7 +43,7 @@ class WeightDecayState(NamedTuple):
     step: Array
 
     def follow(self, readings: Readings) -> Readings:
-        """Returns them as they are: decay moves the point together with params."""
+        """Returns them unchanged: decay moves the point together with params."""
         return readings
 
 
@@ -53,12 +53,13 @@ def decayed(
     weight_decay: optax.ScalarOrSchedule,
     mask: Any | Callable[[Any], Any] | None = None,
 ) -> optax.GradientTransformationExtraArgs:
-    """Any method with decoupled weight decay; the method itself for a static 0.
+    """Adds decoupled weight decay to any method; a static 0 returns the method itself.
 
     Args:
-      tx: the method, with its learning rate applied; or a function of the learning rate that makes it, such as
-        ``functools.partial(nag, momentum=0.95)``: then a schedule is evaluated once an update, here.
-      learning_rate: that of the method, at least 0; a number or an Optax schedule of the update, counted from 0.
+      tx: the method, with its learning rate applied; or a function from a learning rate to the method, such as
+        ``functools.partial(nag, momentum=0.95)``: then a schedule is evaluated only once per update, here.
+      learning_rate: the learning rate of the method, at least 0; a number or an Optax schedule of the update, counted
+        from 0.
       weight_decay: at least 0; a number or a schedule. Params shrink by learning_rate * weight_decay. None is a static
         0.
       mask: which parameters decay, as in ``optax.adamw``: a pytree of booleans or a function of params that returns
@@ -83,7 +84,7 @@ def proximally_decayed(
     weight_decay: optax.ScalarOrSchedule,
     mask: Any | Callable[[Any], Any] | None = None,
 ) -> optax.GradientTransformationExtraArgs:
-    """Any method with proximal weight decay.
+    """Adds proximal weight decay to any method.
 
     Args:
       tx, learning_rate, weight_decay, mask: as in `decayed`.
@@ -106,7 +107,7 @@ def own_decay(
     *,
     proximal: bool = False,
 ) -> optax.GradientTransformationExtraArgs:
-    """A method with a decay of its own: its state is the same whether it decays or not, and counts for both.
+    """A method with built-in decay: its state is the same with and without decay, and has one counter for both.
 
     Args:
       at: makes the method, whose state has a field ``step``, of the learning rate.
@@ -130,7 +131,7 @@ def own_decay(
 def _decayed(
     tx: Decaying, learning_rate: Any, weight_decay: Any, mask: Any, *, proximal: bool
 ) -> optax.GradientTransformationExtraArgs:
-    """A method of any kind with a decay that counts for itself."""
+    """Any method with a decay that has its own counter."""
     decaying = _Decay(tx, learning_rate, weight_decay, mask, proximal)
     if decaying.is_off:
         return decaying.whole
@@ -150,7 +151,7 @@ def _decayed(
 
 
 class _Decay:
-    """A method and its decay, checked; whoever counts the updates calls it."""
+    """A method and its decay, checked; the caller counts the updates."""
 
     def __init__(self, tx: Decaying, learning_rate: Any, weight_decay: Any, mask: Any, proximal: bool):
         self.learning_rate = number_or_schedule("learning_rate", learning_rate, at_least=0)

@@ -1,5 +1,5 @@
-"""The published methods, one paper a file.
+"""The published methods, one paper per file.
 
-What all of them take is said once, in `nag_optax.accelerate`: ``restart`` and ``accumulator_dtype``. A docstring gives
-the range of every number of its own; what is outside of it is refused by name, before the first step.
+`nag_optax.accelerate` documents the arguments that all methods share: ``restart`` and ``accumulator_dtype``. Each
+docstring gives the range of its own numbers; a value outside raises an error that names it, before the first step.
 """

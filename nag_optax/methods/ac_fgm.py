@@ -1,6 +1,6 @@
 """AC-FGM: acceleration without a step size, for f + g.
 
-It goes by the curvature that it sees; see `nag_optax.curvature`.
+It adapts to the curvature that it measures; see `nag_optax.curvature`.
 """
 
 from collections.abc import Callable
@@ -47,7 +47,7 @@ class AcFgmState(NamedTuple):
         return {"step": self.step, "step_size": self.step_size}
 
     def anchored(self, old: Any) -> "AcFgmState":
-        """Returns this new state: what was seen of the curvature belongs to the old params."""
+        """Returns this new state: the measured curvature belongs to the old params."""
         return self
 
 
@@ -74,8 +74,8 @@ def ac_fgm(
 
     Args:
       prox: of g; None for smooth problems.
-      smoothness: L_0, an upper bound of the curvature near the start, positive; by default it is found in the first
-        update, which then needs ``value_fn=`` for a few more gradients.
+      smoothness: L_0, an upper bound on the curvature near the start, positive; by default the first update finds it,
+        and then needs ``value_fn=`` for a few more gradients.
       beta: averaging, in (0, 1).
       alpha: how fast tau grows without curvature, in [0, 1].
 

@@ -7,7 +7,7 @@ https://arxiv.org/abs/1704.08227. With c0 the small constant, kappa the long ste
     w_{k+1} = alpha w_k + beta y_k - beta (lr kappa / c0) g_k
     y_{k+1} = zeta (y_k - lr g_k) + (1 - zeta) w_{k+1}
 
-In coupled sequences x is the short step and z = w: tau = 1 - zeta, mixing beta, a long step of c0 xi lr. Params are y,
+As coupled sequences, x is the short step and z = w: tau = 1 - zeta, mixing beta, a long step of c0 xi lr. Params are y,
 the base iterate is x.
 """
 
@@ -36,7 +36,7 @@ def acc_sgd(
     Args:
       learning_rate: short step, at least 0.
       long_step: kappa, ratio of the long step to the short one; positive.
-      advantage: xi, statistical advantage; at least 1, and by the authors' advice at most sqrt(long_step).
+      advantage: xi, statistical advantage; at least 1; the authors advise at most sqrt(long_step).
       small_constant: c0, in (0, 1).
       restart, accumulator_dtype: see `nag_optax.accelerate`.
 

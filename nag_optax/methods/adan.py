@@ -8,9 +8,9 @@ beta of the paper), its bias corrections, and g_{-1} = g_0 ::
     n_k     = b3 n_{k-1} + (1 - b3) (g_k + b2 (g_k - g_{k-1}))^2
     theta   = (theta - learning_rate (m_k + b2 v_k) / (sqrt(n_k) + eps)) / (1 + learning_rate weight_decay)
 
-The coefficient of the lookahead is b2 = 0.92; ``optax.adan`` takes 1 - b2. A mean of differences is the difference to a
-mean: with u_{k+1} = b2 u_k + (1 - b2) g_k from u_0 = g_0, b2 v_k = (1 - b2) (g_k - u_{k+1}). So m + b2 v is a sum of
-two velocities of the engine. It is evaluated at params.
+The coefficient of the lookahead is b2 = 0.92; ``optax.adan`` takes 1 - b2. A mean of differences equals the difference
+from a mean: with u_{k+1} = b2 u_k + (1 - b2) g_k from u_0 = g_0, b2 v_k = (1 - b2) (g_k - u_{k+1}). So m + b2 v is a
+sum of two velocities of the engine. Evaluate it at params.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """AdaNAG: acceleration without a step size, for smooth problems.
 
-It goes by the curvature that it sees; see `nag_optax.curvature`.
+It adapts to the curvature that it measures; see `nag_optax.curvature`.
 """
 
 from typing import Any, NamedTuple
@@ -41,7 +41,7 @@ class AdaNagState(NamedTuple):
         return {"step": self.step, "step_size": self.step_size}
 
     def anchored(self, old: Any) -> "AdaNagState":
-        """Returns this new state: what was seen of the curvature belongs to the old params."""
+        """Returns this new state: the measured curvature belongs to the old params."""
         return self
 
 
@@ -60,8 +60,8 @@ def adanag(smoothness: Scalar | None = None) -> optax.GradientTransformationExtr
     It keeps two buffers.
 
     Args:
-      smoothness: an estimate of L near the start, positive; by default it is measured in the first update, which then
-        needs ``value_fn=`` for one more gradient.
+      smoothness: an estimate of L near the start, positive; by default the first update measures it, and then needs
+        ``value_fn=`` for one more gradient.
 
     Returns:
       A gradient transformation; ``update`` needs params and ``value=``, the loss at params.

@@ -5,7 +5,7 @@ Lucas, Sun, Zemel & Grosse, https://arxiv.org/abs/1804.00325, (4)-(5), with beta
     v^(i)_{k+1} = beta^(i) v^(i)_k - g_k
     theta_{k+1} = theta_k + (gamma / K) sum_i v^(i)_{k+1}
 
-It is the sum of K classical momenta at learning rate gamma / K, and is built as one. It is evaluated at params.
+It is the sum of K classical momenta at learning rate gamma / K, and is implemented as one. Evaluate it at params.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ def agg_mo(
 ) -> optax.GradientTransformationExtraArgs:
     """Aggregated momentum: large momenta for speed, small ones to damp them. It keeps one buffer per momentum.
 
-    The published restart tests speak of one velocity, so there is no ``restart``.
+    The published restart tests are for one velocity, so there is no ``restart``.
 
     Args:
       learning_rate: gamma, at least 0.

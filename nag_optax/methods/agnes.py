@@ -1,4 +1,4 @@
-"""AGNES: accelerated gradient descent with noisy estimators, whatever the size of multiplicative noise.
+"""AGNES: accelerated gradient descent with noisy estimators, for multiplicative noise of any size.
 
 Gupta, Siegel & Wojtowytsch, https://arxiv.org/abs/2302.05515 ::
 
@@ -6,8 +6,8 @@ Gupta, Siegel & Wojtowytsch, https://arxiv.org/abs/2302.05515 ::
     x_{k+1} = y_k - eta g_k                                             base iterate
     v_{k+1} = rho_k (v_k - g_k)
 
-Nesterov's method is alpha = eta. Gradient noise with E|g - grad f|^2 <= sigma^2 |grad f|^2 wants a shorter alpha:
-Nesterov's method accelerates for sigma < 1 only, this one for any sigma.
+Nesterov's method is alpha = eta. Gradient noise with E|g - grad f|^2 <= sigma^2 |grad f|^2 requires a smaller alpha:
+Nesterov's method accelerates only for sigma < 1, AGNES for any sigma.
 """
 
 from typing import Any
@@ -30,7 +30,7 @@ def agnes(
     restart: Restart = None,
     accumulator_dtype: Any = None,
 ) -> optax.GradientTransformationExtraArgs:
-    """AGNES, with the defaults of the authors' code; `agnes_constants` has those of the theory.
+    """AGNES, with the defaults of the authors' code; `agnes_constants` returns the constants of the theory.
 
     Args:
       learning_rate: alpha, at least 0.
@@ -58,7 +58,7 @@ def agnes(
 
 
 def agnes_constants(smoothness: Scalar, strong_convexity: Scalar, noise: Scalar) -> dict[str, Scalar]:
-    """The arguments of `agnes` for strongly convex functions, as the authors' code has them.
+    """The arguments of `agnes` for strongly convex functions, as in the authors' code.
 
     Args:
       smoothness: L, positive.

@@ -1,16 +1,15 @@
-"""FISTA: Nesterov's method for f + g, with a known step.
+"""FISTA: Nesterov's method for f + g, with a known step size.
 
 Beck & Teboulle, SIAM J. Imaging Sciences 2(1), 2009, with s <= 1 / L ::
 
     x_{k+1} = prox_{s g}(y_k - s grad f(y_k))                           base iterate
     y_{k+1} = x_{k+1} + beta_{k+1} (x_{k+1} - x_k)                      params
 
-The monotone variant (Beck & Teboulle, IEEE Trans. Image Processing 18(11), 2009) keeps x where the new point z is no
-better: then y_{k+1} = x_k + (t_k / t_{k+1}) (z - x_k). A restart test sees the gradient mapping for a gradient, as in
+The monotone variant (Beck & Teboulle, IEEE Trans. Image Processing 18(11), 2009) keeps x if the new point z is no
+better: then y_{k+1} = x_k + (t_k / t_{k+1}) (z - x_k). A restart test uses the gradient mapping as the gradient, as in
 O'Donoghue & Candes, https://arxiv.org/abs/1204.3982: <y_k - x_{k+1}, x_{k+1} - x_k> > 0.
 
-Where Nesterov's method keeps the velocity, this keeps x itself, in the same memory: the zeros that a prox returns stay
-zeros.
+Instead of the velocity, FISTA stores x itself, in the same memory, so the zeros that a prox returns stay zeros.
 """
 
 from collections.abc import Callable
@@ -39,7 +38,7 @@ class FistaState(NamedTuple):
       age: updates since the last restart, int32; drives the momentum.
       carry: scalars of the momentum's recursion.
       base: x_k.
-      value: the scalar to compare with: f + g at x_k where the method is monotone, else what the restart test keeps.
+      value: the scalar to compare with: f + g at x_k if the method is monotone, else the reference of the restart test.
     """
 
     step: Array
@@ -53,7 +52,7 @@ class FistaState(NamedTuple):
         return {"step": self.step, "age": self.age}
 
     def anchored(self, old: "FistaState") -> "FistaState":
-        """Returns this new state with the old counter: the momentum begins at the new params."""
+        """Returns this new state with the old counter: the momentum restarts at the new params."""
         return self._replace(step=old.step)
 
 
@@ -73,19 +72,19 @@ def fista(
       step_size: s, at least 0; at most 1 / L for the guarantee.
       prox: an operator of `nag_optax.prox`, or a function ``(params, step_size) -> params``.
       momentum: as in `nag_optax.nag`; Nesterov's sequence by default. ``momenta.polynomial(a)`` is Chambolle &
-        Dossal's, ``momenta.chambolle_pock(...)`` that for strongly convex problems.
-      restart: see `nag_optax.accelerate`. The loss that "value" compares is F, of ``value_fn=f``, if the prox knows its
-        g; or what ``value=`` says.
-      monotone: never lets F go up. ``update`` then needs ``value_fn=f``, the prox must know its g, the momentum must be
-        the default, and ``restart`` must be "gradient" or None.
+        Dossal's; use ``momenta.chambolle_pock(...)`` for strongly convex problems.
+      restart: see `nag_optax.accelerate`. "value" compares F, computed from ``value_fn=f`` if the prox knows its g, or
+        the given ``value=``.
+      monotone: whether to prevent F from increasing. ``update`` then needs ``value_fn=f``, the prox must know its g,
+        the momentum must be the default, and ``restart`` must be "gradient" or None.
 
     Returns:
       A gradient transformation for the gradients of f at params; ``update`` needs params. Params are y, and
       `nag_optax.eval_params` returns x, exactly as the prox returned it.
 
     Raises:
-      TypeError: for a projection in the place of a prox: see `nag_optax.prox.from_projection`.
-      ValueError: for what ``monotone`` forbids.
+      TypeError: for a projection instead of a prox: see `nag_optax.prox.from_projection`.
+      ValueError: for arguments that ``monotone`` does not allow.
 
     >>> import jax.numpy as jnp, optax, nag_optax
     >>> from nag_optax import fista

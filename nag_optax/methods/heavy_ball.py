@@ -1,11 +1,11 @@
-"""The heavy ball: momentum without a look ahead.
+"""The heavy ball: momentum without lookahead.
 
 Polyak, Some methods of speeding up the convergence of iteration methods, 1964 ::
 
     x_{k+1} = x_k - alpha grad f(x_k) + beta (x_k - x_{k-1})
 
-Params and base iterate are the same point x. It is fast on quadratics and not globally convergent: on a function of
-Lessard, Recht & Packard (https://arxiv.org/abs/1408.3595, section 4.6) it runs in a cycle for ever.
+Params and base iterate are the same point x. It is fast on quadratics but not globally convergent: on a function of
+Lessard, Recht & Packard (https://arxiv.org/abs/1408.3595, section 4.6) it cycles for ever.
 """
 
 from typing import Any
@@ -26,7 +26,7 @@ def heavy_ball(
     restart: Restart = None,
     accumulator_dtype: Any = None,
 ) -> optax.GradientTransformationExtraArgs:
-    """Polyak's heavy ball; the learning rate of each step stays with it, as in ``nag(lookahead=0, velocity="step")``.
+    """Polyak's heavy ball; each step keeps its own learning rate, as in ``nag(lookahead=0, velocity="step")``.
 
     Args:
       learning_rate: alpha, at least 0; 4 / (sqrt(L) + sqrt(mu))^2 is optimal on quadratics.

@@ -1,4 +1,4 @@
-"""ITEM, the information-theoretic exact method: optimal, to the constant, for smooth, strongly convex functions.
+"""ITEM, the information-theoretic exact method: optimal, including the constant, for smooth, strongly convex functions.
 
 Taylor & Drori, https://arxiv.org/abs/2101.09741, with q = mu / L and A_0 = 0 ::
 
@@ -9,7 +9,8 @@ Taylor & Drori, https://arxiv.org/abs/2101.09741, with q = mu / L and A_0 = 0 ::
     z_{k+1} = (1 - q delta_k) z_k + q delta_k y_k - (delta_k / L) g_k
 
 Params are y, the base iterate is x, the paper's output is z. A grows geometrically and would overflow float32, so the
-rule carries B = 1 / A. mu = 0 gives OGM, and as k grows the numbers become those of the triple momentum method.
+rule carries B = 1 / A. mu = 0 gives OGM, and as k grows the coefficients converge to those of the triple momentum
+method.
 """
 
 from typing import Any

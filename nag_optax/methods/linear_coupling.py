@@ -6,7 +6,7 @@ Allen-Zhu & Orecchia, https://arxiv.org/abs/1407.1537 ::
     x_{k+1} = y_k - g_k / L
     z_{k+1} = z_k - alpha_{k+1} g_k                         alpha_{k+1} = (k + 2) / (2 L)
 
-Params are y, the base iterate is x. It is ``nag`` with ``momenta.polynomial(2)``, the iterates to the last digits.
+Params are y, the base iterate is x. It equals ``nag`` with ``momenta.polynomial(2)``, up to rounding.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""MaSS: Nesterov's method with a compensation that keeps it fast under noise.
+"""MaSS: Nesterov's method with a compensation term that keeps it fast under noise.
 
 Liu & Belkin, https://arxiv.org/abs/1810.13395, with eta_1 the learning rate, kappa_m the memory and alpha in (0, 1) ::
 
@@ -6,7 +6,7 @@ Liu & Belkin, https://arxiv.org/abs/1810.13395, with eta_1 the learning rate, ka
     u_{k+1} = (1 + gamma) w_{k+1} - gamma w_k + eta_2 g_k               params
     gamma = (1 - alpha) / (1 + alpha),   eta_2 = eta_1 (1 - 1 / kappa_m) / (1 + alpha)
 
-eta_2 = 0 is Nesterov's method: the compensation term is what it lacks with stochastic gradients.
+eta_2 = 0 is Nesterov's method, which lacks this compensation term for stochastic gradients.
 """
 
 from typing import Any

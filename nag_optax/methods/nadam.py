@@ -1,4 +1,4 @@
-"""NAdam: Nesterov's momentum inside Adam, with the momentum schedule that it was published with.
+"""NAdam: Nesterov's momentum inside Adam, with its published momentum schedule.
 
 Dozat, Incorporating Nesterov momentum into Adam, ICLR workshop 2016, counting updates from t = 1 ::
 
@@ -7,8 +7,8 @@ Dozat, Incorporating Nesterov momentum into Adam, ICLR workshop 2016, counting u
     d_t   = mu_{t+1} m_t / (1 - mu_1 ... mu_{t+1}) + (1 - mu_t) g_t / (1 - mu_1 ... mu_t)
     theta = theta - learning_rate d_t / (sqrt(n_t / (1 - b2^t)) + eps)
 
-This is the form of ``torch.optim.NAdam``. ``optax.nadam`` has no schedule; Keras leaves out the 0.004. The direction d
-is five numbers a step; it is evaluated at params.
+This is the form of ``torch.optim.NAdam``. ``optax.nadam`` has no schedule; Keras leaves out the 0.004. Five numbers per
+step define the direction d. Evaluate it at params.
 """
 
 from collections.abc import Callable

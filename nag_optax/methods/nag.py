@@ -12,10 +12,10 @@ nu is the lookahead strength: 0 is classical momentum, 1 Nesterov's method, abov
 
     params_{k+1} = params_k + (1 - nu_k + nu_{k+1} mu_{k+1}) v_{k+1} - nu_k eps_k g_k
 
-The next momentum mu_{k+1} leads, where Optax and PyTorch use mu_k: the same for a constant, another method for a
-schedule. With ``velocity="step"`` the buffer is -v, as in the paper. With ``velocity="gradient"`` the learning rate
-stands outside, v = -eps_k m, as in Optax and PyTorch: the same for a constant learning rate, while a change of it
-rescales all past velocity.
+The lookahead uses the next momentum mu_{k+1}, where Optax and PyTorch use mu_k: the same method for a constant
+momentum, another one for a schedule. With ``velocity="step"`` the buffer is -v, as in the paper. With
+``velocity="gradient"`` the learning rate multiplies the buffer, v = -eps_k m, as in Optax and PyTorch: the same for a
+constant learning rate, but a change of it rescales all past velocity.
 """
 
 from collections.abc import Callable
@@ -49,8 +49,8 @@ def nag(
 
     Args:
       learning_rate: at least 0; a number or an Optax schedule of the update, counted from 0.
-      momentum: in [0, 1): a number, an Optax schedule or a sequence from `nag_optax.momenta`. ``momentum(k)`` decays
-        the velocity in update k, counted from 0 (from the last restart), and ``momentum(k + 1)`` leads in it.
+      momentum: in [0, 1): a number, an Optax schedule or a sequence from `nag_optax.momenta`. In update k, counted from
+        0 (from the last restart), ``momentum(k)`` decays the velocity and the lookahead uses ``momentum(k + 1)``.
       lookahead: at least 0; a number or an Optax schedule. 0 is classical momentum, 1 is Nesterov's method.
       velocity: "gradient" accumulates gradients and applies the current learning rate to the sum; "step" accumulates
         steps, each with its own learning rate.
@@ -94,11 +94,10 @@ def scale_by_nag(
     restart: Restart = None,
     accumulator_dtype: Any = None,
 ) -> optax.GradientTransformationExtraArgs:
-    """Nesterov's momentum without a learning rate, for chains that bring their own: ``optax.chain(scale_by_nag(0.9),
-    optax.scale_by_learning_rate(0.1))``.
+    """Nesterov's momentum without a learning rate, for chains that apply their own:
+    ``optax.chain(scale_by_nag(0.9), optax.scale_by_learning_rate(0.1))``.
 
-    `nag_optax.eval_params` needs to be told that learning rate. Its ``restart="value"`` compares ``value=``, never
-    ``value_fn=``.
+    Pass that learning rate to `nag_optax.eval_params`. ``restart="value"`` compares ``value=``, never ``value_fn=``.
 
     Args:
       momentum, lookahead, restart, accumulator_dtype: as in `nag`.

@@ -1,4 +1,4 @@
-"""OGM, the optimized gradient method: half of the worst case of Nesterov's method, for free.
+"""OGM, the optimized gradient method: half the worst case of Nesterov's method, at the same cost.
 
 Kim & Fessler, https://arxiv.org/abs/1406.5468, Algorithm OGM1, with L the smoothness ::
 
@@ -7,9 +7,9 @@ Kim & Fessler, https://arxiv.org/abs/1406.5468, Algorithm OGM1, with L the smoot
     beta = (theta_k - 1) / theta_{k+1},   gamma = theta_k / theta_{k+1}
     theta_{k+1} = (1 + sqrt(1 + 4 theta_k^2)) / 2,   theta_0 = 1
 
-Params are y, the base iterate is x. In coupled sequences: tau_k = 1 / theta_k and a long step of 2 theta_k / L. The
-paper takes its last step with another theta, (1 + sqrt(1 + 8 theta_{N-1}^2)) / 2, and so asks for the number of steps
-in advance. That point is a combination of params and buffer, and can be read out after any step: output "last_step".
+Params are y, the base iterate is x. As coupled sequences: tau_k = 1 / theta_k and a long step of 2 theta_k / L. The
+paper takes its last step with another theta, (1 + sqrt(1 + 8 theta_{N-1}^2)) / 2, so it needs the number of steps in
+advance. That point is a combination of params and buffer, so you can read it out after any step: output "last_step".
 """
 
 from typing import Any

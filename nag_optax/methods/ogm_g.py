@@ -1,11 +1,11 @@
-"""OGM-G: the method that makes the gradient small, in a given number of steps.
+"""OGM-G: minimises the gradient norm in a given number of steps.
 
 Kim & Fessler, https://arxiv.org/abs/1803.06600, with L the smoothness and N the horizon, backwards ::
 
     theta_N = 1,   theta_k = (1 + sqrt(1 + 4 theta_{k+1}^2)) / 2,   theta_0 = (1 + sqrt(1 + 8 theta_1^2)) / 2
 
-In coupled sequences: tau_k = 1 - (theta_{k+1} / theta_k)^4 with tau_0 = 1 and tau_N = 1, and a long step of theta_k /
-L, (theta_0 + 1) / (2 L) the first time. Params are y; after N gradients they are the point of the guarantee.
+As coupled sequences: tau_k = 1 - (theta_{k+1} / theta_k)^4 with tau_0 = 1 and tau_N = 1, and a long step of theta_k /
+L, (theta_0 + 1) / (2 L) the first time. Params are y; the guarantee holds for them after N gradients.
 """
 
 from typing import Any
@@ -28,8 +28,8 @@ def ogm_g(
 
     Args:
       learning_rate: 1 / L; at least 0.
-      horizon: N, the number of updates, at least 1. Further updates are plain gradient steps; called outside of
-        ``jax.jit``, they raise.
+      horizon: N, the number of updates, at least 1. Further updates are plain gradient steps; outside ``jax.jit``, they
+        raise an error.
       accumulator_dtype: see `nag_optax.accelerate`.
 
     Raises:

@@ -5,9 +5,9 @@ Ma & Yarats, https://arxiv.org/abs/1810.06801, Algorithm 1, with momentum beta :
     m_{k+1} = beta m_k + (1 - beta) g_k
     y_{k+1} = y_k - alpha ((1 - nu) g_k + nu m_{k+1})
 
-Every constant rule of five numbers with decay other than 1 is QHM with some (alpha, beta, nu): Nesterov's method with
+Every rule of five constant numbers with decay other than 1 is QHM with some (alpha, beta, nu): Nesterov's method with
 learning rate eps and momentum mu is QHM with alpha = eps / (1 - mu) and nu = beta = mu. QHM has no base iterate of its
-own; it is evaluated at params.
+own; evaluate it at params.
 """
 
 from typing import Any
@@ -32,7 +32,8 @@ def qhm(
     """Quasi-hyperbolic momentum.
 
     Args:
-      learning_rate: alpha, at least 0. The momentum is dampened: a rate for ``optax.sgd`` is (1 - momentum) times it.
+      learning_rate: alpha, at least 0. The momentum is dampened: the equivalent rate for ``optax.sgd`` is (1 -
+        momentum) alpha.
       momentum: beta, in [0, 1).
       nu: weight of the momentum step: 0 is gradient descent, 1 is dampened momentum; at least 0.
       restart, accumulator_dtype: see `nag_optax.accelerate`.

@@ -1,4 +1,4 @@
-"""RMM, the robust momentum method: triple momentum with a dial between speed and robustness to gradient noise.
+"""RMM, the robust momentum method: triple momentum with a trade-off between speed and robustness to gradient noise.
 
 Cyrus, Hu, Van Scoy & Lessard, https://arxiv.org/abs/1710.04753, with kappa = L / mu, as a two-step recursion ::
 
@@ -28,12 +28,12 @@ def robust_momentum(
     restart: Restart = None,
     accumulator_dtype: Any = None,
 ) -> optax.GradientTransformationExtraArgs:
-    """The robust momentum method; without noise it contracts by rho a step.
+    """The robust momentum method; without noise it contracts by rho per step.
 
     Args:
       smoothness: L, positive.
       strong_convexity: mu, positive and below L.
-      rho: rate, in [1 - 1 / sqrt(kappa), 1 - 1 / kappa]: the smaller the faster, the larger the more robust.
+      rho: rate, in [1 - 1 / sqrt(kappa), 1 - 1 / kappa]: smaller is faster, larger is more robust.
       restart, accumulator_dtype: see `nag_optax.accelerate`.
 
     >>> import jax.numpy as jnp

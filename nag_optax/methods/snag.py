@@ -6,7 +6,7 @@ Vaswani, Bach & Schmidt, https://arxiv.org/abs/1810.07288, eq. (3)-(5), for grad
     x_{k+1} = y_k - g_k / (rho L)                                       base iterate
     z_{k+1} = beta_k z_k + (1 - beta_k) y_k - gamma_k g_k / (rho L)
 
-With mu > 0, in coupled sequences and s = sqrt(mu / L) / rho: tau = s / (1 + s), mixing s, long step 1 / (rho sqrt(mu
+With mu > 0, as coupled sequences with s = sqrt(mu / L) / rho: tau = s / (1 + s), mixing s, long step 1 / (rho sqrt(mu
 L)). With mu = 0: tau = 1 / t_k and long step t_k / (rho^2 L), t_k FISTA's. rho = 1 is Nesterov's method.
 """
 
@@ -38,8 +38,8 @@ def snag(
 
     Args:
       smoothness: L, positive.
-      strong_convexity: mu, at least 0 and below L; 0 chooses the convex scheme. An array, as that of
-        ``optax.inject_hyperparams``, chooses in every update.
+      strong_convexity: mu, at least 0 and below L; 0 selects the convex scheme. With an array, as from
+        ``optax.inject_hyperparams``, the scheme is selected in every update.
       growth: rho, at least 1.
       restart, accumulator_dtype: see `nag_optax.accelerate`.
 

@@ -1,4 +1,4 @@
-"""Nesterov's method for smooth, strongly convex functions, without and with a warm-up.
+"""Nesterov's method for smooth, strongly convex functions, with or without a warm-up.
 
 d'Aspremont, Scieur & Taylor, https://arxiv.org/abs/2101.09545, section 4.5, with q = mu / L and A_0 = 0 ::
 
@@ -8,8 +8,8 @@ d'Aspremont, Scieur & Taylor, https://arxiv.org/abs/2101.09545, section 4.5, wit
     x_{k+1} = y_k - g_k / L
     z_{k+1} = (1 - q delta_k) z_k + q delta_k y_k - (delta_k / L) g_k
 
-Params are y, the base iterate is x. mu = 0 gives FISTA's sequence. The rule carries B = 1 / A, because A overflows.
-The numbers tend to those of Nesterov's constant scheme, Lectures on convex optimization, 2018, (2.2.22): tau =
+Params are y, the base iterate is x. mu = 0 gives FISTA's sequence. The rule carries B = 1 / A, because A overflows. The
+coefficients converge to those of Nesterov's constant scheme, Lectures on convex optimization, 2018, (2.2.22): tau =
 sqrt(q) / (1 + sqrt(q)), delta = 1 / sqrt(q), whose guarantee needs f(x_0) - f*, not only the distance.
 """
 
@@ -37,8 +37,8 @@ def strongly_convex_nag(
     Args:
       smoothness: L, positive.
       strong_convexity: mu, positive and below L; 0 is allowed unless stationary.
-      stationary: the constant scheme instead, f(x_N) - f* <= (1 - sqrt(q))^N (f(x_0) - f* + mu R^2 / 2). With mu = L /
-        100 and only R known, its exact worst case after 20 gradients is 15 times larger.
+      stationary: whether to use the constant scheme, f(x_N) - f* <= (1 - sqrt(q))^N (f(x_0) - f* + mu R^2 / 2). With mu
+        = L / 100 and only R known, its exact worst case after 20 gradients is 15 times larger.
       restart, accumulator_dtype: see `nag_optax.accelerate`.
 
     >>> import jax.numpy as jnp

@@ -6,8 +6,8 @@ Van Scoy, Freeman & Lynch, IEEE Control Systems Letters 2(1), 2018; with q = mu 
     x_{k+1} = y_k - g_k / L
     z_{k+1} = (1 - sqrt(q)) z_k + sqrt(q) y_k - g_k / sqrt(mu L)
 
-Params are y, the base iterate is x. The paper's own output is z: exactly L kappa (1 - sqrt(q))^{2N} R^2 / 2 above f* in
-the worst case, kappa (1 + sqrt(q))^2 / 4 times more than y. Evaluate at y or x.
+Params are y, the base iterate is x. The paper's output is z: in the worst case its loss is exactly L kappa (1 -
+sqrt(q))^{2N} R^2 / 2 above f*, kappa (1 + sqrt(q))^2 / 4 times that of y. Evaluate at y or x.
 """
 
 from typing import Any
@@ -25,7 +25,7 @@ def triple_momentum(
 ) -> optax.GradientTransformationExtraArgs:
     """The triple momentum method: |z_N - x*|^2 <= kappa (1 - sqrt(mu / L))^{2N} |x_0 - x*|^2, exact.
 
-    For few steps prefer `nag_optax.item`, whose first steps are better.
+    For few steps, prefer `nag_optax.item`, whose first steps are better.
 
     Args:
       smoothness: L, positive.

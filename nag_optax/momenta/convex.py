@@ -1,4 +1,4 @@
-"""Sequences of convex optimisation, with a guarantee each."""
+"""Sequences from convex optimisation, each with a guarantee."""
 
 import jax.numpy as jnp
 import optax
@@ -41,7 +41,7 @@ def polynomial(a: float = 2.0) -> optax.Schedule:
 
     ``a=2`` is Su, Boyd & Candes' sequence, ``a > 2`` Chambolle & Dossal's. With learning rate 1 / L on a convex
     function the worst case of f(x_k) - f* is L |x_0 - x*|^2 (a + 2) / (2 (k^2 + (2a + 1) k + a + 4)) after k gradients,
-    numerically exact for every ``a`` that was tried.
+    numerically exact for every ``a`` that we tried.
 
     Args:
       a: positive; at least 2 for the guarantee.

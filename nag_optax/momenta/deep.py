@@ -1,4 +1,4 @@
-"""Schedules of deep learning."""
+"""Schedules from deep learning."""
 
 import jax.numpy as jnp
 import optax
@@ -8,16 +8,16 @@ from nag_optax.validation import check_integer, check_number
 
 
 def sutskever(max_momentum: float = 0.99, period: int | None = None, *, steps: int | None = None) -> optax.Schedule:
-    """The deep-learning schedule: momentum 1/2, 3/4, 5/6, ... for so many updates each, up to ``max_momentum`` ::
+    """The deep-learning schedule: momentum 1/2, 3/4, 5/6, ..., each for ``period`` updates, up to ``max_momentum`` ::
 
         momentum(t) = min(1 - 2^(-1 - log2(floor(t / period) + 1)), max_momentum)
 
     Args:
       max_momentum: in [0, 1); the paper tries 0, 0.9, 0.99, 0.995 and 0.999.
-      period: updates of every momentum, at least 1; the paper's 250 by default, which reach 0.99 after 12,250 updates
-        of 750,000, and 0.999 after 124,750.
-      steps: instead of a period, the updates of the whole training, at least 1: the schedule reaches ``max_momentum``
-        within the first sixth of them, as the paper's 0.999 does.
+      period: updates per momentum value, at least 1; by default the paper's 250, which reaches 0.99 after 12,250
+        updates of 750,000, and 0.999 after 124,750.
+      steps: instead of a period, the number of updates of the whole run, at least 1: the schedule reaches
+        ``max_momentum`` within the first sixth of them, as the paper's 0.999 does.
 
     Raises:
       ValueError: if both period and steps are given.

@@ -14,7 +14,7 @@ from nag_optax.validation import check_integer, number_or_schedule
 
 
 class MomentumSequence(NamedTuple):
-    """A momentum sequence that is defined by a recursion.
+    """A momentum sequence defined by a recursion.
 
     Attributes:
       init: ``init() -> carry``, scalars.
@@ -38,7 +38,7 @@ Momentum = optax.ScalarOrSchedule | MomentumSequence
 
 
 def as_sequence(momentum: Momentum, name: str = "momentum") -> MomentumSequence:
-    """Any momentum, constant, schedule or sequence, as a `MomentumSequence`; errors name the argument.
+    """Converts any momentum, a constant, schedule or sequence, to a `MomentumSequence`; errors name the argument.
 
     Raises:
       TypeError: if it is none of the three.
@@ -59,8 +59,8 @@ def as_sequence(momentum: Momentum, name: str = "momentum") -> MomentumSequence:
 
 
 def tabulate(momentum: Momentum, steps: int) -> Array:
-    """The first values of a momentum, shape [steps]: what decays the velocity in updates 0, 1, ... For plots and for
-    the curious.
+    """The first values of a momentum, shape [steps]: the factors that decay the velocity in updates 0, 1, ... Useful
+    for plots.
 
     Args:
       momentum: a number in [0, 1), an Optax schedule or a `MomentumSequence`.

@@ -1,1 +1,1 @@
-"""Outer methods: around any optimizer, on what it has done in a period; across replicas, too."""
+"""Outer methods: they wrap any optimizer and act on its progress over a period, also across replicas."""

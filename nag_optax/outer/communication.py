@@ -1,9 +1,9 @@
-"""The mean over replicas, in as few bytes as its reader allows.
+"""The mean over replicas, in low precision if requested.
 
-A message of low precision leaves something out; it is kept and added to the next one (error feedback, Seide et al.,
-Interspeech 2014), so that nothing is lost but time. Integers of eight bits share one scale for each row, which the
-replicas agree on first; divided among R replicas, their sum cannot leave the eight bits, and an ordinary all-reduce
-adds them exactly ::
+A low-precision message has a rounding error, which is kept and added to the next message (error feedback, Seide et al.,
+Interspeech 2014), so it is only delayed, not lost. Eight-bit integers share one scale per row, which the replicas agree
+on first. Their range is divided among R replicas, so the sum fits into eight bits and an ordinary all-reduce adds them
+exactly ::
 
     levels = 127 // R
     scale  = max |c| over replicas and row / levels
@@ -95,7 +95,7 @@ def _mean(tree: Any, axis_name: Any) -> Any:
 
 
 def _finite(left_out: Array) -> Array:
-    """What is left out, or 0 where it is not finite: that has been sent, and would come back for ever."""
+    """The rounding error, or 0 where it is not finite: it has been sent, and would otherwise return for ever."""
     return jnp.where(jnp.isfinite(left_out), left_out, 0)
 
 

@@ -1,7 +1,8 @@
 """DiLoCo: data parallelism that communicates every few hundred updates.
 
-Douillard et al. (2023), https://arxiv.org/abs/2311.08105, Algorithm 1. R replicas train on data of their own, each with
-its own inner optimizer (AdamW in the paper). Every H updates, Nesterov's momentum takes the mean of what they did::
+Douillard et al. (2023), https://arxiv.org/abs/2311.08105, Algorithm 1. R replicas train on their own data, each with
+its own inner optimizer (AdamW in the paper). Every H updates, Nesterov's momentum steps along the mean of their
+progress::
 
     Delta <- mean over replicas of (theta - theta_r)
     theta <- theta - outer Nesterov step of Delta,    theta_r <- theta
@@ -31,18 +32,18 @@ def diloco(
     period: int | Array = 500,
     communication_dtype: Any = None,
 ) -> optax.GradientTransformationExtraArgs:
-    """DiLoCo around an inner optimizer, to be used inside ``jax.shard_map`` or ``jax.vmap`` over the replicas.
+    """DiLoCo around an inner optimizer; use it inside ``jax.shard_map`` or ``jax.vmap`` over the replicas.
 
     Args:
-      inner: the optimizer of every update, on every replica.
-      outer_learning_rate: of the outer steps; at least 0, as in `nag`. Its schedule counts outer steps.
-      outer_momentum: of the outer steps; as in `nag`.
+      inner: the optimizer for every update, on every replica.
+      outer_learning_rate: learning rate of the outer steps; at least 0, as in `nag`. A schedule counts outer steps.
+      outer_momentum: momentum of the outer steps, as in `nag`.
       axis_name: the mapped axis or axes of the replicas.
       period: H, updates from one outer step to the next, at least 1.
       communication_dtype: None, a floating dtype or ``jnp.int8``, as in `nag_optax.slow_weights`.
 
     Raises:
-      ValueError: in ``update``, outside of the axis.
+      ValueError: in ``update``, if called outside the axis.
 
     >>> import jax, jax.numpy as jnp, optax
     >>> from nag_optax import diloco

@@ -22,10 +22,10 @@ def lookahead(
     """Lookahead around an inner optimizer; params stay an ordinary pytree, unlike with ``optax.lookahead``.
 
     Args:
-      inner: the optimizer of every update.
-      period: k, updates from one step back to the next, at least 1.
-      slow_step_size: alpha, how much of the way forward is kept, in (0, 1]; a number or a schedule of the step back,
-        counted from 0.
+      inner: the optimizer for every update.
+      period: k, updates between two steps back, at least 1.
+      slow_step_size: alpha, the fraction of the way forward to keep, in (0, 1]; a number or a schedule of the step
+        back, counted from 0.
 
     Returns:
       A gradient transformation. `nag_optax.eval_params` returns the slow weights, which the paper evaluates.

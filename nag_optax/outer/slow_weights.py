@@ -1,4 +1,4 @@
-"""Slow weights: an outer method, whose gradient is what an inner optimizer has done in a period.
+"""Slow weights: an outer method, whose gradient is the progress of an inner optimizer over a period.
 
 Lookahead, SNOO and DiLoCo are one loop around any optimizer ::
 
@@ -7,10 +7,10 @@ Lookahead, SNOO and DiLoCo are one loop around any optimizer ::
         slow <- slow + outer(mean over replicas of (slow - fast))
         fast <- slow
 
-The pseudo-gradient slow - fast is an honest gradient to the outer method, which may be any of this library or of Optax:
-a plain step gives Lookahead, Nesterov's momentum SNOO, and its mean over replicas DiLoCo. The fast weights are the
-params, an ordinary pytree, and the slow ones live in the state: it works in chains, in a Flax TrainState and in an
-``nnx.Optimizer``.
+The outer method treats the pseudo-gradient slow - fast as a gradient; it may be any method of this library or of Optax.
+A plain step gives Lookahead, Nesterov's momentum gives SNOO, and its mean over replicas gives DiLoCo. The fast weights
+are the params, an ordinary pytree, and the slow weights live in the state, so it works in chains, in a Flax TrainState
+and in an ``nnx.Optimizer``.
 """
 
 from collections.abc import Hashable
@@ -39,7 +39,7 @@ class SlowWeightsState(NamedTuple):
       slow: the slow weights, a pytree like params; the same on every replica.
       inner: state of the inner optimizer; every replica has its own.
       outer: state of the outer method; the same on every replica.
-      residual: what a low-precision message has left out so far, a pytree like params; ``()`` where nothing is.
+      residual: the rounding error of low-precision messages so far, a pytree like params; ``()`` if there is none.
     """
 
     age: Array
@@ -49,14 +49,14 @@ class SlowWeightsState(NamedTuple):
     residual: Any
 
     def readings(self, question: Question) -> Readings:
-        """Returns the slow weights, or from there on what the outer method says."""
+        """Returns the slow weights, plus the readings of the outer method if it has any."""
         slow, further = kept(self.slow), readings_of(self.outer, question)
         if further is None:
             question.readout({"base": 1.0})
         return joined(slow, further or {})
 
     def anchored(self, old: "SlowWeightsState") -> "SlowWeightsState":
-        """Returns this new state, whose period begins at the new params, with the old inner and outer states."""
+        """Returns this new state, whose period starts at the new params, with the old inner and outer states."""
         inner, outer = take_over(self.inner, old.inner), take_over(self.outer, old.outer)
         return self._replace(inner=inner, outer=outer, residual=take_over(self.residual, old.residual))
 
@@ -70,31 +70,31 @@ def slow_weights(
     reset_inner: bool = False,
     communication_dtype: Any = None,
 ) -> optax.GradientTransformationExtraArgs:
-    """An outer method on slow weights, around an inner optimizer on fast ones.
+    """An outer method on slow weights, around an inner optimizer on fast weights.
 
-    The replicas communicate in a synchronisation only. `nag_optax.eval_params` returns the slow weights, or the base
-    iterate of the outer method where it has one.
+    Replicas communicate only in a synchronisation. `nag_optax.eval_params` returns the slow weights, or the base
+    iterate of the outer method if it has one.
 
     Args:
       inner: the optimizer of every update, with its own learning rate; it gets all extra arguments.
       outer: the method on pseudo-gradients, such as ``optax.sgd(0.7, 0.9, nesterov=True)`` or ``nag(0.7, 0.9)``. It
-        sees one update a period.
+        takes one update per period.
       period: updates from one synchronisation to the next, at least 1; may be traced.
       axis_name: axis or axes of ``jax.shard_map`` or ``jax.vmap`` over which replicas average their pseudo-gradients;
         None for one replica.
-      reset_inner: whether a synchronisation initialises the inner state anew.
-      communication_dtype: None sends pseudo-gradients as they are; a floating dtype, or ``jnp.int8`` for up to 127
-        replicas, sends less and keeps what it left out for the next time (error feedback).
+      reset_inner: whether a synchronisation re-initialises the inner state.
+      communication_dtype: None sends pseudo-gradients unchanged; a floating dtype, or ``jnp.int8`` for up to 127
+        replicas, sends fewer bytes and adds the rounding error to the next message (error feedback).
 
     Returns:
-      A transformation whose updates lead to the slow weights, up to one rounding, when a period ends.
+      A transformation whose last update in each period leads to the slow weights, up to one rounding.
 
     Raises:
       TypeError: for an argument of the wrong type, or (in ``init``) an outer method whose updates have other dtypes.
       ValueError: for a period below 1, ``communication_dtype`` without an axis, (in ``init``) an outer method whose
         updates have another structure or other shapes than params, (in ``update``) an unknown axis or missing params.
 
-    Five steps forward, and half of the way back:
+    Five steps forward, then half of the way back:
 
     >>> import jax.numpy as jnp, optax
     >>> from nag_optax import slow_weights
@@ -160,9 +160,10 @@ def slow_weights(
 
 
 def _anchored(state: SlowWeightsState, params: Any) -> Any:
-    """The slow weights; where a period begins and params are elsewhere, somebody has put them there: they are params.
+    """The slow weights. If params differ from them at the start of a period, the user has replaced params: return
+    params.
 
-    After a synchronisation params are the slow weights up to a rounding, which must not add up.
+    After a synchronisation params are the slow weights up to rounding, which must not accumulate.
     """
     params = trees.beside(state.slow, params)
 
@@ -186,7 +187,7 @@ def _check_axis_name(axis_name: Any) -> None:
 
 
 def _check_updates(outer: optax.GradientTransformation, state: Any, params: Any) -> None:
-    """Raises if the outer method returns something else than params could take."""
+    """Raises if params could not take the updates of the outer method."""
     updates, _ = jax.eval_shape(outer.update, params, state, params)
     expected, got = jax.tree.structure(params), jax.tree.structure(updates)
     if got != expected:

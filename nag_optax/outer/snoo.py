@@ -1,7 +1,7 @@
 """SNOO: step-K Nesterov outer optimizer.
 
-Kallusky et al. (2025), https://arxiv.org/abs/2510.15830: Nesterov's momentum on what any optimizer did in K updates.
-With w the slow weights and w_K the fast ones after K updates ::
+Kallusky et al. (2025), https://arxiv.org/abs/2510.15830: Nesterov's momentum on the progress of any optimizer over K
+updates. With w the slow weights and w_K the fast weights after K updates ::
 
     s <- w - w_K
     b <- mu b + s
@@ -31,10 +31,11 @@ def snoo(
     """SNOO around an inner optimizer, which keeps its own learning rate.
 
     Args:
-      inner: the optimizer of every update.
-      outer_learning_rate: eta, of the outer steps; at least 0, as in `nag`. Its schedule counts outer steps.
-      outer_momentum: mu, of the outer steps; as in `nag`.
-      period: K, updates from one outer step to the next, at least 1.
+      inner: the optimizer for every update.
+      outer_learning_rate: eta, learning rate of the outer steps; at least 0, as in `nag`. A schedule counts outer
+        steps.
+      outer_momentum: mu, momentum of the outer steps, as in `nag`.
+      period: K, updates between two outer steps, at least 1.
 
     >>> import jax.numpy as jnp, optax
     >>> from nag_optax import snoo

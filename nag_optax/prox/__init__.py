@@ -1,11 +1,11 @@
 """Proximal operators: the other half of a composite problem f + g.
 
 ``prox(params, step_size)`` is the point that minimises ``g(x) + |x - params|^2 / (2 step_size)``. The functions here
-make such operators, over pytrees: the penalties and constraints that statistics and signal processing use, and a small
-calculus to combine them. Each docstring gives g, and so what the operator is the argmin of. Strengths may be traced:
-under ``jax.jit``, ``jax.vmap`` and ``jax.grad`` they are ordinary arguments.
+make such operators on pytrees: common penalties and constraints of statistics and signal processing, and rules to
+combine them. Each docstring gives g. Strengths may be traced: under ``jax.jit``, ``jax.vmap`` and ``jax.grad`` they are
+ordinary arguments.
 
-Where Optax has the projection, it is Optax's. A function ``(params, step_size) -> params`` of your own serves as well.
+Projections are those of Optax where it has them. You can also pass your own function ``(params, step_size) -> params``.
 
 >>> import jax.numpy as jnp
 >>> from nag_optax import prox

@@ -1,4 +1,4 @@
-"""Rules by which proximal operators combine."""
+"""Rules that combine proximal operators."""
 
 from collections.abc import Callable
 from typing import Any
@@ -79,7 +79,7 @@ def conjugate(prox: Prox) -> Prox:
 
 
 def sum_over_leaves(prox: Prox) -> Prox:
-    """The operator of the sum of g over the leaves of params, each on its own.
+    """The operator of the sum of g over the leaves of params, applied to each leaf separately.
 
     >>> import jax.numpy as jnp
     >>> from nag_optax.prox import simplex, sum_over_leaves
@@ -97,10 +97,10 @@ def sum_over_leaves(prox: Prox) -> Prox:
 
 
 def masked(prox: Prox, mask: Any | Callable[[Any], Any]) -> Prox:
-    """The operator on part of params: a free intercept, different penalties for different leaves.
+    """The operator on part of params: for an unpenalised intercept, or different penalties for different leaves.
 
     Args:
-      prox: sees params with everything else left out.
+      prox: an operator; it sees only the selected part of params.
       mask: a pytree of booleans like params or a prefix of it, or a function of params that returns one; True where
         ``prox`` acts.
 
@@ -133,5 +133,5 @@ def masked(prox: Prox, mask: Any | Callable[[Any], Any]) -> Prox:
 
 
 def _combined(apply: Callable[..., Any], value: Callable[..., Any], whole: Prox, *numbers: Any) -> Prox:
-    """The operator of two functions of another operator and of numbers; its g is known if the other one's is."""
+    """The operator made from two functions of another operator and of numbers; its g is known if that operator's is."""
     return Prox(Partial(apply, whole, *numbers), Partial(value, whole, *numbers) if whole.value else None)

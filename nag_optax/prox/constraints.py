@@ -1,4 +1,4 @@
-"""Constraints: g is 0 on a convex set and infinite elsewhere, the proximal operator the projection onto it."""
+"""Constraints: g is 0 on a convex set and infinite elsewhere; the proximal operator is the projection onto the set."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +20,7 @@ def from_projection(projection: Callable[..., Any], *arguments: Any, **keywords:
 
     Args:
       projection: ``projection(params, *arguments, **keywords) -> params``, onto a convex set; every function of
-        ``optax.projections`` onto a ball, box, simplex or hyperplane, or one of your own.
+        ``optax.projections`` onto a ball, box, simplex or hyperplane, or your own.
       *arguments: passed on; they may be traced.
       **keywords: passed on; they may be traced.
 
@@ -80,7 +80,7 @@ def box(lower: Any, upper: Any) -> Prox:
 
 
 def simplex(scale: Scalar = 1.0) -> Prox:
-    """Constraint x >= 0 and sum of all x_i = scale, positive, over all leaves together.
+    """Constraint x >= 0 and sum of all x_i = scale over all leaves together; scale is positive.
 
     >>> import jax.numpy as jnp
     >>> from nag_optax.prox import simplex

@@ -1,9 +1,9 @@
-"""What stands in the place of a proximal operator, and is none.
+"""Detects functions passed as a proximal operator that are not one.
 
-A projection takes a radius where an operator takes the step size: it would run, and solve another problem in every
-step. Optax's and JAXopt's are known by their modules. Any other is known by this: what an operator leaves where it is
-at one step size minimises g, and stays there at every step size; what lies on a sphere of radius 2 does not stay there
-at radius 1.
+A projection takes a radius where an operator takes the step size: it would run, but solve another problem in every
+step. Projections of Optax and JAXopt are recognised by their modules. Others are recognised by their fixed points: a
+fixed point of an operator at one step size minimises g, so it is one at every step size; a point on a sphere of radius
+2 is not a fixed point at radius 1.
 """
 
 from functools import partial
@@ -21,7 +21,7 @@ LARGEST = 10_000
 
 
 def check_prox(name: str, prox: Any) -> None:
-    """Raises TypeError if this is no operator: not called yet, a projection, or no function of two arguments."""
+    """Raises TypeError if this is not an operator: not called yet, a projection, or not a function of two arguments."""
     function = prox.apply if isinstance(prox, Prox) else prox
     while isinstance(function, partial):
         function = function.func
@@ -39,13 +39,13 @@ def check_prox(name: str, prox: Any) -> None:
 
 
 def operator(prox: Any) -> Prox:
-    """The argument ``prox`` of the rules by which operators combine: a `Prox`, or a function without a known g."""
+    """The argument ``prox`` of the rules that combine operators: a `Prox`, or a function without a known g."""
     check_prox("prox", prox)
     return prox if isinstance(prox, Prox) else Prox(prox)
 
 
 def check_steps(name: str, prox: Any, params: Any) -> None:
-    """Raises TypeError if a function takes its step size for a radius; tried where that is cheap and possible."""
+    """Raises TypeError if a function uses its step size as a radius; tested only where that is cheap and possible."""
     leaves = jax.tree.leaves(params)
     if isinstance(prox, Prox) or sum(map(np.size, leaves)) > LARGEST:
         return

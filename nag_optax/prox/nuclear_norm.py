@@ -1,8 +1,8 @@
 """The nuclear norm: low-rank matrices.
 
-The singular values are thresholded. Its derivative is written out, because that of the decomposition is infinite where
-singular values coincide, and at a solution most of them are 0 together. With V = U diag(s) W^H, h_i = max(s_i - t, 0)
-and P = U^H dV W, the change of the result is ::
+The operator thresholds singular values. Its derivative is written out, because that of the decomposition is infinite
+where singular values coincide, and at a solution most of them are 0. With V = U diag(s) W^H, h_i = max(s_i - t, 0) and
+P = U^H dV W, the change of the result is ::
 
     U [ M * (P + P^H) / 2 + N * (P - P^H) / 2 ] W^H         M_ij = (h_i - h_j) / (s_i - s_j), h'(s_i) where they meet
       + (1 - U U^H) dV W diag(h / s) W^H                    N_ij = (h_i + h_j) / (s_i + s_j), 0 where both are 0
@@ -23,7 +23,7 @@ def nuclear_norm(strength: Any = 1.0) -> Prox:
     """g(x) = strength * sum of the singular values, of each leaf: a matrix, or a stack of them.
 
     Raises:
-      ValueError: when applied to a leaf of fewer than two dimensions; `nag_optax.prox.masked` leaves it out.
+      ValueError: when applied to a leaf of fewer than two dimensions; exclude it with `nag_optax.prox.masked`.
 
     >>> import jax.numpy as jnp
     >>> from nag_optax.prox import nuclear_norm

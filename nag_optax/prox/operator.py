@@ -1,4 +1,4 @@
-"""What a proximal operator is: a function of params and a step size, which may know the g that it belongs to."""
+"""The type of a proximal operator: a function of params and a step size, which may know its g."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -20,11 +20,11 @@ class Prox(NamedTuple):
     Attributes:
       apply: ``apply(params, step_size) -> params``, of the same structure, shapes and dtypes.
       value: ``value(params)``, g at a point that ``apply`` returned (an indicator is therefore 0), a scalar in float32
-        or better; None if nobody knows it.
+        or better; None if unknown.
 
-    It is a pytree, whose leaves are its strengths where the functions are ``jax.tree_util.Partial`` of them.
+    It is a pytree; its leaves are its strengths if the functions are ``jax.tree_util.Partial`` of them.
 
-    The penalty that counts entries which are not 0:
+    The penalty that counts nonzero entries:
 
     >>> import jax.numpy as jnp
     >>> from nag_optax.prox import Prox

@@ -1,7 +1,7 @@
 """Penalties with a closed-form proximal operator.
 
 Shared arguments: ``strength`` is a scalar of at least 0, or a pytree like params (arrays broadcast within a leaf) that
-weighs every coordinate. It may be traced.
+weights every coordinate. It may be traced.
 """
 
 from typing import Any
@@ -99,7 +99,7 @@ def huber(strength: Any = 1.0, delta: Any = 1.0) -> Prox:
 
 def group_lasso(strength: Any = 1.0, axis: int | tuple[int, ...] = -1) -> Prox:
     """g(x) = sum of strength |x_group|_2 over groups, which are the slices along ``axis`` of each leaf: whole groups
-    vanish. A pytree of strengths must broadcast with that axis kept at size 1. A scalar leaf is a group of its own.
+    vanish. A pytree of strengths must broadcast with that axis kept at size 1. A scalar leaf is its own group.
 
     >>> import jax.numpy as jnp
     >>> from nag_optax.prox import group_lasso
@@ -125,7 +125,7 @@ def group_lasso(strength: Any = 1.0, axis: int | tuple[int, ...] = -1) -> Prox:
 
 
 def l2_norm(strength: Scalar = 1.0) -> Prox:
-    """g(x) = strength |x|_2, of all leaves together: one group. ``sum_over_leaves(l2_norm(s))`` makes each leaf one.
+    """g(x) = strength |x|_2 of all leaves together: one group. ``sum_over_leaves(l2_norm(s))`` makes each leaf a group.
 
     >>> import jax.numpy as jnp
     >>> from nag_optax.prox import l2_norm
@@ -146,7 +146,7 @@ def l2_norm(strength: Scalar = 1.0) -> Prox:
 
 
 def linf_norm(strength: Scalar = 1.0) -> Prox:
-    """g(x) = strength max |x_i|, of all leaves together: the largest coordinates are cut to one height.
+    """g(x) = strength max |x_i| over all leaves together: it clips the largest coordinates to a common magnitude.
 
     >>> import jax.numpy as jnp
     >>> from nag_optax.prox import linf_norm

@@ -2,8 +2,8 @@
 
 Condat's direct algorithm, https://hal.science/hal-00675043 (IEEE Signal Processing Letters 20(11), 2013): a scan that
 holds the lowest and the highest value that the current segment may take, and the slack of both in the dual. It is
-exact, and takes about as many passes as there are samples. The derivative is that of its result: on a segment, the mean
-of the signal's, plus the threshold's times the segment's two jumps.
+exact, and takes about as many passes as there are samples. The derivative is that of the result: on a segment, the mean
+of the signal's derivative, plus the threshold's derivative times the segment's two jumps.
 """
 
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ def total_variation_1d(strength: Any = 1.0) -> Prox:
     """g(x) = strength * sum of |x_{i+1} - x_i| along the last axis of each leaf (fused LASSO, signal denoising).
 
     Raises:
-      ValueError: when applied to a scalar leaf; `nag_optax.prox.masked` leaves it out.
+      ValueError: when applied to a scalar leaf; exclude it with `nag_optax.prox.masked`.
 
     >>> import jax.numpy as jnp
     >>> from nag_optax.prox import total_variation_1d

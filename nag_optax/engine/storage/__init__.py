@@ -1,1 +1,1 @@
-"""How the engine keeps its buffer: in a dtype, or in one byte an entry."""
+"""How the engine stores its buffer: in a dtype, or in one byte per entry."""

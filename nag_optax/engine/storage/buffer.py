@@ -1,13 +1,13 @@
-"""How the engine keeps its buffer: as an array, or in one byte an entry.
+"""How the engine stores its buffer: as an array, or in one byte per entry.
 
 A byte holds an integer or a float8, and a block of at least 128 entries shares a float32 scale ::
 
     scale  = max |m| over the block / 127                     (of int8)
     values = stochastically rounded m / scale
 
-Rounded to the nearest, contributions below half a unit would be lost in every step, and a slow buffer consists of
-nothing else; stochastic rounding keeps them in the mean. Its random bits come from the counter of updates, so that a
-run that is resumed from a checkpoint repeats itself to the bit.
+With rounding to nearest, contributions below half a unit would be lost in every step, and a slow buffer consists of
+nothing else; stochastic rounding keeps them in the mean. Its random bits come from the update counter, so a run resumed
+from a checkpoint is bitwise reproducible.
 """
 
 from collections.abc import Callable

@@ -1,10 +1,10 @@
-"""Derivatives through a buffer of one byte an entry: straight through the rounding, or not at all.
+"""Derivatives through a one-byte buffer: straight through the rounding, or an error.
 
-The rounding has no bias, so that its derivative is taken for 1. But bytes have no derivative that a state could carry
-from one update to the next. What they were rounded from does: it is remembered beside them while a transformation of
-JAX traces it, and found again where the next update is handed these very arrays, as in a loop that Python unrolls.
-Where they come back as others (``jax.lax.scan``, an update under a ``jax.jit`` of its own), the derivative of the
-scales is seen to arrive without that of the bytes, and is refused.
+The rounding is unbiased, so its derivative is taken to be 1. But integers have no derivative that a state could carry
+from one update to the next. The array before rounding has one: it is remembered beside the bytes while a JAX
+transformation traces it, and found again if the next update receives the same arrays, as in a loop that Python unrolls.
+If it receives other arrays (``jax.lax.scan``, an update under its own ``jax.jit``), the derivative of the scales
+arrives without that of the bytes, and this raises an error.
 """
 
 import weakref

@@ -1,7 +1,7 @@
 """Stochastic rounding: up or down with the probabilities that make the mean exact.
 
-A number between two of a low-precision dtype goes to either, so that what is too small to round to anything still
-counts on average (Gupta et al., 2015, https://arxiv.org/abs/1502.02551, section 3).
+A number between two neighbours of a low-precision dtype is rounded to either, so that even contributions too small for
+rounding to nearest count on average (Gupta et al., 2015, https://arxiv.org/abs/1502.02551, section 3).
 
 The random bits are a hash of the entry's index and a seed: rounding needs no more, and the hash fuses into the update,
 where a generator of ``jax.random`` would cost more than the update itself (docs/precision.md).
@@ -23,8 +23,8 @@ SPREAD = 0xC13FA9A9, 0x91E10DA5
 def stochastically_rounded(x: Array, dtype: Any, seed: Array) -> Array:
     """The array in a dtype of lower precision, [x.shape], equal to x in the mean over seeds.
 
-    What the dtype represents stays as it is, and so do NaN, infinities, and what rounds to them. The derivative of a
-    floating one is 1, as in the mean.
+    Values that the dtype represents stay unchanged, and so do NaN, infinities, and values that round to them. The
+    derivative for a floating dtype is 1, as in the mean.
 
     Args:
       x: real floating array, of float32 or better.
@@ -46,10 +46,10 @@ def stochastically_rounded(x: Array, dtype: Any, seed: Array) -> Array:
 
 @partial(jax.jit, static_argnames="dtype")  # traced once for all leaves of a shape
 def rounded_in_turns(x: Array, dtype: Any, turn: Array) -> Array:
-    """The array in a dtype of 16 bits, up or down by thresholds that turn, [x.shape].
+    """The array in a dtype of 16 bits, rounded up or down by rotating thresholds, [x.shape].
 
-    What the dtype represents stays as it is. The thresholds of an entry are evenly spread over the turns, so that what
-    n roundings of a constant have added adds up to about a unit, where it would be sqrt(n) units at random.
+    Values that the dtype represents stay unchanged. The thresholds of an entry are evenly spread over the turns, so
+    that the errors of n roundings of a constant add up to about one unit, instead of sqrt(n) units at random.
 
     Args:
       x: real floating array; float32 is enough.
