@@ -62,7 +62,10 @@ def eval_params(
         check_choice("later_links", later_links, ("harmless",))
     readings = readings_of(state, Question(output, learning_rate, later_links))
     if readings is None:
-        raise ValueError(f"state holds no accelerated method of nag_optax, got {type(state).__name__}.")
+        raise ValueError(
+            f"state holds no accelerated method of nag_optax, got {type(state).__name__}; that of optax.sgd becomes "
+            "one by nag_optax.from_optax."
+        )
     if _is_flat(readings, params):
         flat, unravel = ravel_pytree(params)
         return unravel(_read(readings, flat))

@@ -45,7 +45,10 @@ def diagnostics(state: Any) -> dict[str, Array | float]:
     """
     parts = _speaking(state)
     if not parts:
-        raise ValueError(f"state holds no accelerated method of nag_optax, got {type(state).__name__}.")
+        raise ValueError(
+            f"state holds no accelerated method of nag_optax, got {type(state).__name__}; that of optax.sgd becomes "
+            "one by nag_optax.from_optax."
+        )
     velocities = [_velocity(part) for _, part in parts]
     said = [_norm(m) | _measured(part) for m, (_, part) in zip(velocities, parts, strict=True)]
     apart = sum(map(len, velocities)) == len(set().union(*velocities))

@@ -69,6 +69,8 @@ def per_leaf(prox: Callable[..., Array], value: Callable[..., Array], **strength
     """
     for name, strength in strengths.items():
         check_entries(name, strength, at_least=0)
+    # An integer would shape a program, where another number is only another number.
+    strengths = jax.tree.map(lambda s: float(s) if type(s) is int else s, strengths)
 
     def over_leaves(function, strengths, params):
         each = [for_each_leaf(name, s, params) for name, s in strengths.items()]

@@ -29,7 +29,7 @@ class Trace(NamedTuple):
       program: its operations.
       structure: of its result.
       text: tells it from others, but for what the arrays hold that it closes over; None where that does not tell all,
-        because it calls the host.
+        because an operation calls the host or holds arrays of its own.
     """
 
     program: Any
@@ -45,14 +45,14 @@ class Trace(NamedTuple):
 def trace(function: Callable[..., Any], *examples: Any) -> tuple[Trace, list[Any]]:
     """A function of arrays as what it computes, and the arrays that it closes over."""
     closed, result = jax.make_jaxpr(function, return_shape=True)(*examples)
-    calls_the_host = closed.effects or any("callback" in e.primitive.name for e in _equations(closed.jaxpr))
+    hides = closed.effects or any(_hides(equation) for equation in _equations(closed.jaxpr))
     structure = jax.tree.structure(result)
-    text = None if calls_the_host else f"{closed.jaxpr} {structure}"
+    text = None if hides else f"{closed.jaxpr} {structure}"
     return Trace(closed.jaxpr, structure, text), closed.consts
 
 
 def has_rules(traced: Trace) -> bool:
-    """Whether a function has derivatives of its own, which its text names, but does not show."""
+    """Whether a function has rules of derivatives, which its text names, but does not show."""
     return any(equation.primitive.name.startswith("custom_") for equation in _equations(traced.program))
 
 
@@ -84,11 +84,22 @@ def known(tree: Any) -> bool:
     return all(is_concrete(x) or not isinstance(x, jax.Array) for x in jax.tree.leaves(tree))
 
 
+def _hides(equation: Any) -> bool:
+    """Whether an operation is more than its text: it calls the host, or is a program with arrays of its own, such as
+    a jitted function that closes over data.
+    """
+    return "callback" in equation.primitive.name or any(len(getattr(p, "consts", ())) for p in _parts(equation))
+
+
+def _parts(equation: Any) -> list[Any]:
+    return jax.tree.leaves(list(equation.params.values()))
+
+
 def _equations(program: Any) -> Iterator[Any]:
     """The operations of a program, and those of programs inside of it."""
     for equation in program.eqns:
         yield equation
-        for part in jax.tree.leaves(list(equation.params.values())):
+        for part in _parts(equation):
             inner = getattr(part, "jaxpr", part)
             if hasattr(inner, "eqns"):
                 yield from _equations(inner)

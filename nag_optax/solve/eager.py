@@ -20,6 +20,9 @@ from nag_optax.solve.problem import make_problem
 from nag_optax.solve.result import Solution, SolverState
 from nag_optax.solve.watch import Watch
 
+BY_GRADIENTS = ("full_backtracking", "fista")
+"""Methods that ask for gradients only, and differentiate nothing themselves."""
+
 
 class Given(NamedTuple):
     """What may differ from call to call; attributes as in `nag_optax.minimize`."""
@@ -71,35 +74,44 @@ def solve_eagerly(fun: Callable[..., Any], given: Given, options: Options, watch
         g = make_problem(fun, (), False, prox, x, unrolled=False)[0]
         return g.prox(x, step_size), g.prox_value(x)
 
-    f, f_consts = trace(value_and_aux, numbers, given.params)
-    g, g_consts = trace(prox_and_value, numbers, given.params, jnp.ones((), dtype))
-    if not known((f_consts, g_consts)):
+    def value_and_gradient(numbers: Any, x: Any) -> tuple[Array, Any]:
+        (value, _), gradient = jax.value_and_grad(partial(value_and_aux, numbers), has_aux=True)(x)
+        return value, gradient
+
+    f = trace(value_and_aux, numbers, given.params)
+    g = trace(prox_and_value, numbers, given.params, jnp.ones((), dtype))
+    traces = [f, g]
+    ruled = has_rules(f[0])  # then the gradient is a program of its own, in which the rules have been applied
+    if ruled:
+        traces.append(trace(value_and_gradient, numbers, given.params))
+    consts = [of_trace for _, of_trace in traces]
+    if not known(consts):
         return None
-    texts = [f.text, g.text]
-    if has_rules(f):
-        texts.append(trace(jax.grad(lambda x: value_and_aux(numbers, x)[0]), given.params)[0].text)
     schedule = given.step_size if callable(given.step_size) else None  # a function, of which nothing is known
-    make = partial(_programs, f, g, schedule, options, dtype, smooth)
-    programs = make() if schedule or None in texts else shared((*texts, options, dtype, smooth), make)
-    constants = ((f_consts, g_consts, numbers), None if schedule else given.step_size, given.tol)
+    texts = [t.text for t, _ in traces]
+    make = partial(_programs, [t for t, _ in traces], schedule, options, dtype, smooth)
+    alone = schedule or None in texts or (ruled and options.method not in BY_GRADIENTS)
+    programs = make() if alone else shared((*texts, options, dtype, smooth), make)
+    constants = ((consts, numbers), None if schedule else given.step_size, given.tol)
     run = watch.through(partial(programs.go_on, *constants), programs.begin(*constants, given.params, given.warm))
     return programs.finish(*constants, run)
 
 
-def _programs(f: Trace, g: Trace, schedule: Any, options: Options, dtype: Any, smooth: bool) -> Programs:
+def _programs(traces: list[Trace], schedule: Any, options: Options, dtype: Any, smooth: bool) -> Programs:
     """They hold no number, nor a function of the user's."""
 
     def problem_of(data: Any) -> tuple[Problem, Callable[[Any], tuple[Array, Any]]]:
-        f_consts, g_consts, numbers = data
-        value_and_aux, prox_and_value = partial(f.over(f_consts), numbers), partial(g.over(g_consts), numbers)
+        consts, numbers = data
+        over = [partial(t.over(c), numbers) for t, c in zip(traces, consts, strict=True)]
+        value_and_aux, prox_and_value, *own_gradient = over
 
-        def value_and_gradient(x):
+        def differentiated(x):
             (value, _), gradient = jax.value_and_grad(value_and_aux, has_aux=True)(x)
             return value, gradient
 
         problem = Problem(
             value=lambda x: value_and_aux(x)[0],
-            value_and_gradient=value_and_gradient,
+            value_and_gradient=own_gradient[0] if own_gradient else differentiated,
             prox=lambda x, s: prox_and_value(x, jnp.asarray(s, dtype))[0],
             prox_value=lambda x: prox_and_value(x, jnp.ones((), dtype))[1],
             smooth=smooth,

@@ -23,7 +23,7 @@ def path(
     vectorized: bool = False,
     **options: Any,
 ) -> Solution:
-    """The solutions of f + g at many strengths of g, by one compilation.
+    """The solutions of f + g at many strengths of g, by one compilation (of every call, if vectorized).
 
     Args:
       fun: as in `nag_optax.minimize`.
@@ -45,9 +45,9 @@ def path(
     >>> import jax.numpy as jnp
     >>> from nag_optax import path
     >>> solutions = path(lambda w: jnp.sum((w - jnp.array([2.0, 0.5])) ** 2) / 2, jnp.zeros(2), jnp.array([1.0, 0.2]))
-    >>> solutions.params.round(3)
-    Array([[1. , 0. ],
-           [1.8, 0.3]], dtype=float32)
+    >>> print(solutions.params.round(1))
+    [[1.  0. ]
+     [1.8 0.3]]
     """
     check_boolean("vectorized", vectorized)
     if isinstance(prox, Prox):

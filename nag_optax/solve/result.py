@@ -28,7 +28,7 @@ WORDS = {
     Status.MAX_STEPS: "stopped at max_steps",
     Status.NONFINITE: "stopped at a function or gradient that is not finite",
     Status.STALLED: "stalled: as accurate as the dtype permits",
-    Status.STOPPED: "stopped by the callback",
+    Status.STOPPED: "stopped on request",
     Status.BADLY_SCALED: "stopped: steps are lost in rounding (rescale params, start nearer, or use float64)",
 }
 

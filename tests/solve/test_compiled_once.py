@@ -111,6 +111,45 @@ def test_a_function_that_reads_the_same_shares_a_program_of_another(compilations
     np.testing.assert_allclose(other.params, 3 * one.params, atol=1e-2)
 
 
+def by_jit(t):
+    return jax.jit(lambda w: jnp.sum((w - t) ** 2))
+
+
+def by_inner_jit_of_numpy(t):
+    moved = jax.jit(lambda w, t=np.asarray(t): w - t)
+    return lambda w: jnp.sum(moved(w) ** 2)
+
+
+def by_vjp(t):
+    f = jax.custom_vjp(lambda w: jnp.sum((w - t) ** 2))
+    f.defvjp(lambda w: (f(w), w), lambda w, slope: (2 * slope * (w - t),))
+    return f
+
+
+def by_jvp(t):
+    f = jax.custom_jvp(lambda w: jnp.sum((w - t) ** 2))
+    f.defjvp(lambda primals, tangents: (f(*primals), jnp.sum(2 * (primals[0] - t) * tangents[0])))
+    return f
+
+
+@pytest.mark.parametrize("method", ["full_backtracking", "adanag"])
+@pytest.mark.parametrize("make", [by_jit, by_inner_jit_of_numpy, by_vjp, by_jvp])
+def test_what_functions_inside_of_a_function_close_over_is_heeded(make, method):
+    """Their traces read the same, and their arrays are no argument of the whole."""
+    for target in (1.0, 2.0):
+        found = minimize(make(jnp.asarray([target])), jnp.zeros(1), method=method)
+        np.testing.assert_allclose(found.params, target, atol=1e-3)
+
+
+@pytest.mark.parametrize("wrap", [lambda p: p, prox.from_projection, lambda p: prox.scaled(p, 0.5)])
+def test_what_a_jitted_prox_closes_over_is_heeded(wrap):
+    for bound in (1.0, 2.0):
+        top = jnp.asarray([bound])
+        operator = wrap(jax.jit(lambda x, s=1.0, top=top: jnp.minimum(x, top)))
+        found = minimize(lambda w: jnp.sum((w - 9) ** 2), jnp.zeros(1), prox=operator)
+        np.testing.assert_allclose(found.params, bound, atol=1e-5)
+
+
 def test_rules_of_derivatives_that_read_the_same_are_told_apart():
     def absolute(slope):
         @jax.custom_jvp

@@ -138,7 +138,7 @@ class TestStopping:
         found = (jax.jit(run) if jit else run)()
         assert found.status == Status.STOPPED and found.steps == 3 == len(seen)
         np.testing.assert_allclose(found.value, min(seen), rtol=1e-5)
-        assert str(found).startswith("stopped by the callback after 3 steps")
+        assert str(found).startswith("stopped on request after 3 steps")
 
     def test_members_of_a_batch_stop_alone(self):
         def callback(step, value, error):
