@@ -69,19 +69,22 @@ def solve_eagerly(fun: Callable[..., Any], given: Given, options: Options, watch
         args, _ = with_numbers(numbers)
         return make_problem(fun, args, options.has_aux, none(), x, unrolled=False)[1](x)
 
-    def prox_and_value(numbers: Any, x: Any, step_size: Array) -> tuple[Any, Array]:
-        _, prox = with_numbers(numbers)
-        g = make_problem(fun, (), False, prox, x, unrolled=False)[0]
-        return g.prox(x, step_size), g.prox_value(x)
+    def prox(numbers: Any, x: Any, step_size: Array) -> Any:
+        return with_numbers(numbers)[1](x, step_size)
+
+    def prox_value(numbers: Any, x: Any) -> Array:
+        return make_problem(fun, (), False, with_numbers(numbers)[1], x, unrolled=False)[0].prox_value(x)
 
     def value_and_gradient(numbers: Any, x: Any) -> tuple[Array, Any]:
         (value, _), gradient = jax.value_and_grad(partial(value_and_aux, numbers), has_aux=True)(x)
         return value, gradient
 
-    f = trace(value_and_aux, numbers, given.params)
-    g = trace(prox_and_value, numbers, given.params, jnp.ones((), dtype))
-    traces = [f, g]
-    ruled = has_rules(f[0])  # then the gradient is a program of its own, in which the rules have been applied
+    traces = [
+        trace(value_and_aux, numbers, given.params),
+        trace(prox, numbers, given.params, jnp.ones((), dtype)),
+        trace(prox_value, numbers, given.params),
+    ]
+    ruled = has_rules(traces[0][0])  # then the gradient is a program of its own, in which the rules have been applied
     if ruled:
         traces.append(trace(value_and_gradient, numbers, given.params))
     consts = [of_trace for _, of_trace in traces]
@@ -103,7 +106,7 @@ def _programs(traces: list[Trace], schedule: Any, options: Options, dtype: Any, 
     def problem_of(data: Any) -> tuple[Problem, Callable[[Any], tuple[Array, Any]]]:
         consts, numbers = data
         over = [partial(t.over(c), numbers) for t, c in zip(traces, consts, strict=True)]
-        value_and_aux, prox_and_value, *own_gradient = over
+        value_and_aux, prox, prox_value, *own_gradient = over
 
         def differentiated(x):
             (value, _), gradient = jax.value_and_grad(value_and_aux, has_aux=True)(x)
@@ -112,8 +115,8 @@ def _programs(traces: list[Trace], schedule: Any, options: Options, dtype: Any, 
         problem = Problem(
             value=lambda x: value_and_aux(x)[0],
             value_and_gradient=own_gradient[0] if own_gradient else differentiated,
-            prox=lambda x, s: prox_and_value(x, jnp.asarray(s, dtype))[0],
-            prox_value=lambda x: prox_and_value(x, jnp.ones((), dtype))[1],
+            prox=lambda x, s: prox(x, jnp.asarray(s, dtype)),
+            prox_value=prox_value,
             smooth=smooth,
             dtype=dtype,
         )

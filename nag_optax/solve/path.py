@@ -45,9 +45,8 @@ def path(
     >>> import jax.numpy as jnp
     >>> from nag_optax import path
     >>> solutions = path(lambda w: jnp.sum((w - jnp.array([2.0, 0.5])) ** 2) / 2, jnp.zeros(2), jnp.array([1.0, 0.2]))
-    >>> print(solutions.params.round(1))
-    [[1.  0. ]
-     [1.8 0.3]]
+    >>> [[round(float(x), 3) for x in row] for row in solutions.params]
+    [[1.0, 0.0], [1.8, 0.3]]
     """
     check_boolean("vectorized", vectorized)
     if isinstance(prox, Prox):

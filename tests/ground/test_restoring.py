@@ -1,5 +1,7 @@
 """restore_state: a checkpoint without types back in its places, or words why not."""
 
+from typing import Any
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -21,7 +23,7 @@ KINDS = {
 }
 
 
-def raw(tree):
+def raw(tree) -> Any:
     """As a checkpoint that is read without a template has it: dicts and lists of arrays."""
     if hasattr(tree, "_asdict"):
         tree = tree._asdict()

@@ -116,7 +116,8 @@ def by_jit(t):
 
 
 def by_inner_jit_of_numpy(t):
-    moved = jax.jit(lambda w, t=np.asarray(t): w - t)
+    of_numpy = np.asarray(t)
+    moved = jax.jit(lambda w: w - of_numpy)
     return lambda w: jnp.sum(moved(w) ** 2)
 
 
