@@ -7,6 +7,7 @@ outputs that they were committed with.
 import re
 import shutil
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ ROOT = DOCS.parent
 project = "nag_optax"
 author = project_copyright = "The nag_optax maintainers"
 release = nag_optax.__version__
-SOURCE = "https://github.com/nag-optax/nag_optax/blob/main"
+SOURCE = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Source"] + "/blob/main"
 
 extensions = [
     "myst_nb",
@@ -59,8 +60,8 @@ def lead_outside(app: Any, name: str, source: list[str]) -> None:
     """Links to files that are no pages of the site lead to the repository."""
     up = r"\.\./" * (1 if name.startswith("notebooks/") else name.count("/") + 1)
     source[0] = re.sub(rf"\]\({up}docs/", "](/", source[0])
-    text = re.sub(rf"\]\({up}notebooks/(\w+)\.ipynb", r"](/notebooks/\1.ipynb", source[0])
-    source[0] = re.sub(rf"(?<!!)\[([^\]]*)\]\({up}([^)]*)\)", rf"[\1]({SOURCE}/\2)", text)
+    source[0] = re.sub(rf"\]\({up}notebooks/(\w+)\.ipynb", r"](/notebooks/\1.ipynb", source[0])
+    source[0] = re.sub(rf"(?<!!)\[([^\]]*)\]\({up}([^)]*)\)", rf"[\1]({SOURCE}/\2)", source[0])
 
 
 def with_the_paper(app: Any, what: str, name: str, documented: Any, options: Any, lines: list[str]) -> None:

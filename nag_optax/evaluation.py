@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import optax
 from jax.flatten_util import ravel_pytree
 
-from nag_optax.finding import found, readings_of
+from nag_optax.finding import found, nothing_accelerated, readings_of
 from nag_optax.readings import Question, Readings
 from nag_optax.validation import check_choice, leaf_name
 
@@ -62,10 +62,7 @@ def eval_params(
         check_choice("later_links", later_links, ("harmless",))
     readings = readings_of(state, Question(output, learning_rate, later_links))
     if readings is None:
-        raise ValueError(
-            f"state holds no accelerated method of nag_optax, got {type(state).__name__}; that of optax.sgd becomes "
-            "one by nag_optax.from_optax."
-        )
+        raise nothing_accelerated(state)
     if _is_flat(readings, params):
         flat, unravel = ravel_pytree(params)
         return unravel(_read(readings, flat))

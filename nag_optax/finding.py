@@ -40,6 +40,14 @@ INNER = ("inner_state", "inner_states", "inner_opt_state")
 """Fields of wrappers, which do not tell one state from another."""
 
 
+def nothing_accelerated(state: Any) -> ValueError:
+    """What to raise where a state holds no accelerated state."""
+    return ValueError(
+        f"state holds no accelerated method of nag_optax, got {type(state).__name__}; that of optax.sgd becomes one by "
+        "nag_optax.from_optax."
+    )
+
+
 def readings_of(state: Any, question: Question) -> Readings | None:
     """The readings of all states inside a state, each with its own leaves; None if there is no such state.
 

@@ -7,13 +7,12 @@ As in `nag_optax.evaluation`, states are found inside any wrapper; each reports 
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
 from nag_optax import trees
-from nag_optax.finding import INNER, found
-from nag_optax.scalars import unwrapped
+from nag_optax.finding import INNER, found, nothing_accelerated
+from nag_optax.scalars import of_one_state
 
 
 def diagnostics(state: Any) -> dict[str, Array | float]:
@@ -45,10 +44,7 @@ def diagnostics(state: Any) -> dict[str, Array | float]:
     """
     parts = _speaking(state)
     if not parts:
-        raise ValueError(
-            f"state holds no accelerated method of nag_optax, got {type(state).__name__}; that of optax.sgd becomes "
-            "one by nag_optax.from_optax."
-        )
+        raise nothing_accelerated(state)
     velocities = [_velocity(part) for _, part in parts]
     said = [_norm(m) | _measured(part) for m, (_, part) in zip(velocities, parts, strict=True)]
     apart = sum(map(len, velocities)) == len(set().union(*velocities))
@@ -69,13 +65,7 @@ def _speaking(state: Any) -> list[tuple[Any, Any]]:
 
 
 def _measured(part: Any) -> dict[str, Array]:
-    measured = {name: unwrapped(x) for name, x in part.measured().items()}
-    for x in measured.values():
-        if jnp.ndim(x):
-            raise ValueError(
-                f"state is a stack of {jnp.shape(x)[0]}, as jax.vmap or jax.pmap makes it: use jax.vmap(diagnostics)."
-            )
-    return measured
+    return {name: of_one_state(x, "diagnostics") for name, x in part.measured().items()}
 
 
 def _velocity(part: Any) -> dict[Any, Array]:

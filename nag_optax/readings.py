@@ -19,11 +19,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
-import jax.numpy as jnp
 import optax
 from jax import Array
 
-from nag_optax.scalars import Scalar, unwrapped
+from nag_optax.scalars import Scalar, of_one_state
 
 
 class Reading(NamedTuple):
@@ -62,12 +61,7 @@ class Question(NamedTuple):
         if self.output not in readouts:
             names = ", ".join(map(repr, readouts))
             raise ValueError(f"output must be one of {names} for this method, got {self.output!r}.")
-        readout = unwrapped(readouts[self.output])
-        if jnp.ndim(readout):
-            raise ValueError(
-                f"state is a stack of {readout.shape[0]}, as jax.vmap or jax.pmap makes it: use jax.vmap(eval_params)."
-            )
-        return readout
+        return of_one_state(readouts[self.output], "eval_params")
 
 
 @runtime_checkable

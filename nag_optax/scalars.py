@@ -109,3 +109,17 @@ def unwrapped(scalar: Any) -> Array:
     """The array inside, where Flax wraps it in a variable."""
     (leaf,) = jax.tree.leaves(scalar)
     return leaf
+
+
+def of_one_state(scalar: Any, asked_by: str) -> Array:
+    """The scalar of a state, unwrapped.
+
+    Raises:
+      ValueError: if it is many, in a stack of states; ``asked_by`` is the function to map over it.
+    """
+    x = unwrapped(scalar)
+    if jnp.ndim(x):
+        raise ValueError(
+            f"state is a stack of {jnp.shape(x)[0]}, as jax.vmap or jax.pmap makes it: use jax.vmap({asked_by})."
+        )
+    return x

@@ -14,9 +14,9 @@ from nag_optax.prox.operator import Prox, is_none, none
 from nag_optax.scalars import hyperparameter_dtype
 from nag_optax.solve.choice import chosen_method
 from nag_optax.solve.compiled import Trace, has_rules, known, numbers_of, shared, trace
-from nag_optax.solve.loop import Loop, Run
+from nag_optax.solve.loop import Loop, Run, solution_at
 from nag_optax.solve.method import Problem
-from nag_optax.solve.problem import make_problem
+from nag_optax.solve.problem import value_of, with_aux, with_gradient
 from nag_optax.solve.result import Solution, SolverState
 from nag_optax.solve.watch import Watch
 
@@ -66,18 +66,16 @@ def solve_eagerly(fun: Callable[..., Any], given: Given, options: Options, watch
     dtype, smooth = hyperparameter_dtype(given.params), is_none(given.prox)
 
     def value_and_aux(numbers: Any, x: Any) -> tuple[Array, Any]:
-        args, _ = with_numbers(numbers)
-        return make_problem(fun, args, options.has_aux, none(), x, unrolled=False)[1](x)
+        return with_aux(fun, with_numbers(numbers)[0], options.has_aux, dtype)(x)
 
     def prox(numbers: Any, x: Any, step_size: Array) -> Any:
         return with_numbers(numbers)[1](x, step_size)
 
     def prox_value(numbers: Any, x: Any) -> Array:
-        return make_problem(fun, (), False, with_numbers(numbers)[1], x, unrolled=False)[0].prox_value(x)
+        return value_of(with_numbers(numbers)[1], dtype)(x)
 
     def value_and_gradient(numbers: Any, x: Any) -> tuple[Array, Any]:
-        (value, _), gradient = jax.value_and_grad(partial(value_and_aux, numbers), has_aux=True)(x)
-        return value, gradient
+        return with_gradient(partial(value_and_aux, numbers))(x)
 
     traces = [
         trace(value_and_aux, numbers, given.params),
@@ -107,14 +105,9 @@ def _programs(traces: list[Trace], schedule: Any, options: Options, dtype: Any, 
         consts, numbers = data
         over = [partial(t.over(c), numbers) for t, c in zip(traces, consts, strict=True)]
         value_and_aux, prox, prox_value, *own_gradient = over
-
-        def differentiated(x):
-            (value, _), gradient = jax.value_and_grad(value_and_aux, has_aux=True)(x)
-            return value, gradient
-
         problem = Problem(
             value=lambda x: value_and_aux(x)[0],
-            value_and_gradient=own_gradient[0] if own_gradient else differentiated,
+            value_and_gradient=own_gradient[0] if own_gradient else with_gradient(value_and_aux),
             prox=lambda x, s: prox(x, jnp.asarray(s, dtype)),
             prox_value=prox_value,
             smooth=smooth,
@@ -138,8 +131,6 @@ def _programs(traces: list[Trace], schedule: Any, options: Options, dtype: Any, 
 
     def finish(data, step_size, tol, run):
         problem, value_and_aux = problem_of(data)
-        found, end = loop_of(problem, step_size, tol).finish(problem, run)
-        value, aux = value_and_aux(found)
-        return Solution(found, value + problem.prox_value(found), end.error, end.steps, end.status, end.state, aux)
+        return solution_at(*loop_of(problem, step_size, tol).finish(problem, run), problem, value_and_aux)
 
     return Programs(*map(jax.jit, (begin, go_on, finish)))

@@ -11,7 +11,7 @@ from jax import Array
 
 from nag_optax import trees
 from nag_optax.solve.method import Method, Point, Problem
-from nag_optax.solve.result import History, SolverState, Status
+from nag_optax.solve.result import History, Solution, SolverState, Status
 from nag_optax.solve.rounding import lost_in_rounding
 from nag_optax.solve.stopping import RUNNING, Progress, begin, judge, unit_without_units, unresolved
 from nag_optax.solve.while_loop import while_loop
@@ -24,6 +24,12 @@ class End(NamedTuple):
     steps: Array
     status: Array
     state: SolverState
+
+
+def solution_at(found: Any, end: End, problem: Problem, value_and_aux: Callable[[Any], tuple[Array, Any]]) -> Solution:
+    """What a run has found, with f + g and aux there."""
+    value, aux = value_and_aux(found)
+    return Solution(found, value + problem.prox_value(found), end.error, end.steps, end.status, end.state, aux)
 
 
 class Run(NamedTuple):

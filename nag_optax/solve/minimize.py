@@ -16,7 +16,7 @@ from nag_optax.scalars import Scalar
 from nag_optax.solve.choice import chosen_method
 from nag_optax.solve.eager import Given, Options, solve_eagerly
 from nag_optax.solve.implicit import by_gmres, differentiable, without_derivative
-from nag_optax.solve.loop import Loop
+from nag_optax.solve.loop import Loop, solution_at
 from nag_optax.solve.method import Method
 from nag_optax.solve.problem import as_params, check_problem, make_problem
 from nag_optax.solve.result import Solution
@@ -129,5 +129,4 @@ def minimize(
         found = differentiable(problem, found, jax.lax.stop_gradient(end.state.step_size), linear_solve)
     else:
         found, end = loop.run(problem, params, warm)
-    value, aux = value_and_aux(found)
-    return Solution(found, value + problem.prox_value(found), end.error, end.steps, end.status, end.state, aux)
+    return solution_at(found, end, problem, value_and_aux)

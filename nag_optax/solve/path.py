@@ -5,7 +5,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import Array
 
 from nag_optax.prox import Prox, l1
 from nag_optax.solve.compiled import known
@@ -78,8 +77,4 @@ def _one_after_another(solve: Callable[[Any, Any], Solution], start: Any, streng
     solutions: list[Solution] = []
     for i in range(number):
         solutions.append(solve(solutions[-1] if solutions else start, jax.tree.map(lambda x, i=i: x[i], strengths)))
-    return jax.tree.map(_stacked, *solutions)
-
-
-def _stacked(*leaves: Array) -> Array:
-    return jnp.stack(leaves)
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *solutions)

@@ -19,27 +19,46 @@ def make_problem(
 ) -> tuple[Problem, Callable[[Any], tuple[Array, Any]]]:
     """The problem, and ``fun`` as a function of params that returns (value, aux)."""
     dtype = hyperparameter_dtype(params)
-    g = getattr(prox, "value", None) or (lambda params: 0)
+    value_and_aux = with_aux(fun, args, has_aux, dtype)
+    problem = Problem(
+        value=lambda params: value_and_aux(params)[0],
+        value_and_gradient=with_gradient(value_and_aux),
+        prox=prox,
+        prox_value=value_of(prox, dtype),
+        smooth=is_none(prox),
+        dtype=dtype,
+        unrolled=unrolled,
+    )
+    return problem, value_and_aux
+
+
+def with_aux(
+    fun: Callable[..., Any], args: tuple[Any, ...], has_aux: bool, dtype: Any
+) -> Callable[[Any], tuple[Array, Any]]:
+    """``fun`` as a function of params that returns (value, aux), aux None where it has none."""
 
     def value_and_aux(params: Any) -> tuple[Array, Any]:
         result = fun(params, *args)
         value, aux = result if has_aux else (result, None)
         return jnp.asarray(value, dtype), aux
 
+    return value_and_aux
+
+
+def with_gradient(value_and_aux: Callable[[Any], tuple[Array, Any]]) -> Callable[[Any], tuple[Array, Any]]:
+    """The function of params that returns (value, gradient)."""
+
     def value_and_gradient(params: Any) -> tuple[Array, Any]:
         (value, _), gradient = jax.value_and_grad(value_and_aux, has_aux=True)(params)
         return value, gradient
 
-    problem = Problem(
-        value=lambda params: value_and_aux(params)[0],
-        value_and_gradient=value_and_gradient,
-        prox=prox,
-        prox_value=lambda params: jnp.asarray(g(params), dtype),
-        smooth=is_none(prox),
-        dtype=dtype,
-        unrolled=unrolled,
-    )
-    return problem, value_and_aux
+    return value_and_gradient
+
+
+def value_of(prox: Any, dtype: Any) -> Callable[[Any], Array]:
+    """The g of an operator; 0 where nobody knows it."""
+    g = getattr(prox, "value", None) or (lambda params: 0)
+    return lambda params: jnp.asarray(g(params), dtype)
 
 
 def check_problem(fun: Callable[..., Any], args: tuple[Any, ...], has_aux: bool, prox: Any, params: Any) -> None:

@@ -60,17 +60,18 @@ class Watch(NamedTuple):
     def _shown(self) -> Iterator[Callable[[Run, bool], None]]:
         """Where the run is, as a bar or as lines."""
         bar = _bar(self.max_steps) if self.progress else None
+        lines = self.verbose or (self.progress and bar is None)
         said = time.monotonic()
 
         def show(run: Run, ended: bool) -> None:
             nonlocal said
-            if bar is None and not (self.verbose or self.progress):
+            if bar is None and not lines:
                 return
             step, value, error = (np.asarray(x).item() for x in _seen(run))
             if bar is not None:
                 bar.update(step - bar.n)
                 bar.set_postfix_str(f"value {value:.6g}, error {error:.2g}")
-            if (bar is None or self.verbose) and (ended or time.monotonic() - said >= 1):
+            if lines and (ended or time.monotonic() - said >= 1):
                 print(f"step {step}: value {value:.6g}, error {error:.2g}", flush=True)
                 said = time.monotonic()
 

@@ -94,7 +94,10 @@ def test_strengths_make_no_program_and_are_heeded(name, compilations):
 
 def test_what_a_function_closes_over_may_change():
     data = {"y": np.asarray(Y)}
-    fun = lambda w: squares(w, X, data["y"])  # noqa: E731
+
+    def fun(w):
+        return squares(w, X, data["y"])
+
     before = minimize(fun, jnp.zeros(20)).params
     data["y"] = 2 * data["y"]
     np.testing.assert_allclose(minimize(fun, jnp.zeros(20)).params, 2 * before, atol=1e-3)

@@ -12,8 +12,8 @@ X = rng.normal(size=(40, 15))
 Y = X @ np.where(np.arange(15) < 4, 2.0, 0.0) + 0.3 * rng.normal(size=40)
 
 
-def loss(w, X=jnp.asarray(X, jnp.float32), y=jnp.asarray(Y, jnp.float32)):  # noqa: B008
-    return jnp.mean((X @ w - y) ** 2) / 2
+def loss(w):
+    return jnp.mean((jnp.asarray(X, w.dtype) @ w - jnp.asarray(Y, w.dtype)) ** 2) / 2
 
 
 ALPHAS = np.geomspace(1.5, 0.01, 8)
