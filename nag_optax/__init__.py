@@ -7,7 +7,7 @@ the wrong type, a ValueError for a value outside the range in the docstring. "Ra
 import importlib
 from typing import Any
 
-from nag_optax import extend, links, momenta, prox
+from nag_optax import extend, links, losses, momenta, prox
 from nag_optax.anchoring import reanchor
 from nag_optax.averaging.gpa import gpa
 from nag_optax.averaging.primal_averaging import primal_averaging
@@ -97,6 +97,7 @@ __all__ = [
     "ac_fgm",
     "adanag",
     "fista",
+    "losses",
     "minimize",
     "path",
     "prox",

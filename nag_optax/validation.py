@@ -89,7 +89,7 @@ class _Schedule:
         return value
 
 
-def check_entries(name: str, value: Any, *, at_least: float = -np.inf, may_be_infinite: bool = False) -> None:
+def check_entries(name: str, value: Any, *, at_least=-np.inf, at_most=np.inf, may_be_infinite: bool = False) -> None:
     """Raises unless ``value`` is a real number or array, or a pytree of them, with concrete entries in the range."""
     leaves = jax.tree.leaves(value, is_leaf=lambda x: x is None)
     for leaf in leaves or [value]:
@@ -99,8 +99,9 @@ def check_entries(name: str, value: Any, *, at_least: float = -np.inf, may_be_in
             entries = np.asarray(leaf)
             finite = may_be_infinite | (abs(entries) <= float(jnp.finfo(jnp.result_type(float)).max))
             fits = not isinstance(leaf, int) or abs(leaf) <= np.iinfo(np.int32).max
-            if not (fits and np.all(finite & (entries >= at_least))):
-                words = "be no NaN" if may_be_infinite else f"be finite, at least {at_least:g}"
+            if not (fits and np.all(finite & (entries >= at_least) & (entries <= at_most))):
+                limits = f"at least {at_least:g}{f' and at most {at_most:g}' * bool(at_most < np.inf)}"
+                words = "be no NaN" if may_be_infinite else f"be finite, {limits}"
                 raise ValueError(f"{name} must {words} in every entry, got {leaf!r}.")
 
 
@@ -114,8 +115,7 @@ def look_ahead(function: Callable[[], Any]) -> Any:
 
 
 def check_integer(name: str, value: Any, *, at_least: int, may_be_traced: bool = False) -> None:
-    """Raises if ``value`` is no Python or NumPy integer, nor, where that is allowed, one of JAX; or if it is too small,
-    or beyond int32, in which updates are counted.
+    """Raises if ``value`` is no Python or NumPy integer (or, where allowed, one of JAX), too small, or beyond int32.
 
     Raises:
       TypeError: if it is not an integer.

@@ -16,7 +16,7 @@ Array([1.5, 0. ], dtype=float32)
 from nag_optax.prox.calculus import conjugate, masked, scaled, sum_over_leaves, translated
 from nag_optax.prox.constraints import box, from_projection, non_negative, simplex
 from nag_optax.prox.nuclear_norm import nuclear_norm
-from nag_optax.prox.operator import Prox, none
+from nag_optax.prox.operator import Conjugate, Prox, none
 from nag_optax.prox.penalties import (
     elastic_net,
     group_lasso,
@@ -30,6 +30,7 @@ from nag_optax.prox.penalties import (
 from nag_optax.prox.total_variation import total_variation_1d
 
 __all__ = [
+    "Conjugate",
     "Prox",
     "box",
     "conjugate",

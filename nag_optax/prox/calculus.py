@@ -4,12 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import optax
 from jax.tree_util import Partial
 
 from nag_optax.prox.foreign import operator
-from nag_optax.prox.operator import Prox, zero
+from nag_optax.prox.operator import Conjugate, Prox, largest, ratio, zero
 from nag_optax.scalars import Scalar
+from nag_optax.trees import inner
 from nag_optax.validation import check_entries, check_flags, check_number, check_takes, flags_of
 
 
@@ -30,7 +32,13 @@ def scaled(prox: Prox, factor: Scalar) -> Prox:
     def value(whole, factor, params):
         return factor * whole.value(params)
 
-    return _combined(apply, value, whole, factor)
+    def conjugated(whole, factor, v):
+        return factor * whole.conjugate.value(_divided(v, factor))
+
+    def gauge(whole, factor, v):
+        return whole.conjugate.gauge(_divided(v, factor))
+
+    return _combined(apply, value, Conjugate(conjugated, gauge), whole, factor)
 
 
 def translated(prox: Prox, center: Any) -> Prox:
@@ -59,7 +67,13 @@ def translated(prox: Prox, center: Any) -> Prox:
     def value(whole, center, params):
         return whole.value(from_center(center, params))
 
-    return _combined(apply, value, whole, center)
+    def conjugated(whole, center, v):
+        return whole.conjugate.value(v) + inner(center, v)
+
+    def gauge(whole, center, v):
+        return whole.conjugate.gauge(v)
+
+    return _combined(apply, value, Conjugate(conjugated, gauge), whole, center)
 
 
 def conjugate(prox: Prox) -> Prox:
@@ -72,8 +86,8 @@ def conjugate(prox: Prox) -> Prox:
     """
 
     def apply(whole, params, step_size):
-        inner = whole(jax.tree.map(lambda v: (v / step_size).astype(v.dtype), params), 1 / step_size)
-        return jax.tree.map(lambda v, i: (v - step_size * i).astype(v.dtype), params, inner)
+        other = whole(_divided(params, step_size), 1 / step_size)
+        return jax.tree.map(lambda v, i: (v - step_size * i).astype(v.dtype), params, other)
 
     return Prox(Partial(apply, operator(prox)))
 
@@ -93,7 +107,13 @@ def sum_over_leaves(prox: Prox) -> Prox:
     def value(whole, params):
         return sum(map(whole.value, jax.tree.leaves(params)), zero(params))
 
-    return _combined(apply, value, operator(prox))
+    def conjugated(whole, v):
+        return sum(map(whole.conjugate.value, jax.tree.leaves(v)), zero(v))
+
+    def gauge(whole, v):
+        return largest(map(whole.conjugate.gauge, jax.tree.leaves(v)), v)
+
+    return _combined(apply, value, Conjugate(conjugated, gauge), operator(prox))
 
 
 def masked(prox: Prox, mask: Any | Callable[[Any], Any]) -> Prox:
@@ -129,9 +149,26 @@ def masked(prox: Prox, mask: Any | Callable[[Any], Any]) -> Prox:
     def value(whole, params):
         return whole.value(kept(params))
 
-    return _combined(apply, value, whole)
+    def conjugated(whole, v):
+        return whole.conjugate.value(kept(v))
+
+    def gauge(whole, v):
+        free = for_each(v, lambda keep, x: 0 if keep else jnp.max(ratio(jnp.abs(x), 0), initial=0))
+        return jnp.maximum(whole.conjugate.gauge(kept(v)), largest(jax.tree.leaves(free), v))
+
+    return _combined(apply, value, Conjugate(conjugated, gauge), whole)
 
 
-def _combined(apply: Callable[..., Any], value: Callable[..., Any], whole: Prox, *numbers: Any) -> Prox:
-    """The operator made from two functions of another operator and of numbers; its g is known if that operator's is."""
-    return Prox(Partial(apply, whole, *numbers), Partial(value, whole, *numbers) if whole.value else None)
+def _divided(v: Any, by: Scalar) -> Any:
+    return jax.tree.map(lambda x: (x / by).astype(x.dtype), v)
+
+
+def _combined(apply: Callable[..., Any], value: Any, conjugate: Conjugate, whole: Prox, *numbers: Any) -> Prox:
+    """The operator made from functions of another operator and of numbers; its g, and the conjugate of that, are known
+    if that operator's are.
+    """
+    return Prox(
+        Partial(apply, whole, *numbers),
+        Partial(value, whole, *numbers) if whole.value else None,
+        Conjugate(*(Partial(f, whole, *numbers) for f in conjugate)) if whole.conjugate else None,
+    )

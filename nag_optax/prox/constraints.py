@@ -1,6 +1,7 @@
 """Constraints: g is 0 on a convex set and infinite elsewhere; the proximal operator is the projection onto the set."""
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import jax
@@ -9,7 +10,7 @@ import numpy as np
 import optax
 from jax.tree_util import Partial
 
-from nag_optax.prox.operator import Prox, for_each_leaf, zero
+from nag_optax.prox.operator import Conjugate, Prox, for_each_leaf, largest, ratio, zero
 from nag_optax.scalars import Scalar
 from nag_optax.trees import widened
 from nag_optax.validation import check_entries, check_number, check_takes, is_concrete
@@ -50,7 +51,8 @@ def non_negative() -> Prox:
     >>> non_negative()(jnp.array([1.0, -2.0]))
     Array([1., 0.], dtype=float32)
     """
-    return from_projection(optax.projections.projection_non_negative)
+    known = Conjugate(zero, lambda v: largest((jnp.max(ratio(x, 0), initial=0) for x in jax.tree.leaves(v)), v))
+    return from_projection(optax.projections.projection_non_negative)._replace(conjugate=known)
 
 
 def box(lower: Any, upper: Any) -> Prox:
@@ -76,7 +78,21 @@ def box(lower: Any, upper: Any) -> Prox:
         except (TypeError, ValueError) as error:
             raise ValueError(f"lower and upper must broadcast against params: {error}") from error
 
-    return from_projection(projection, lower, upper)
+    def each(function, lower, upper, v):
+        bounds = (for_each_leaf(name, bound, v) for name, bound in (("lower", lower), ("upper", upper)))
+        return jax.tree.leaves(jax.tree.map(function, v, *bounds))
+
+    def support(lower, upper, v):
+        return sum(each(lambda x, a, b: jnp.sum(_largest_product(widened(x), a, b)), lower, upper, v), zero(v))
+
+    def gauge(lower, upper, v):
+        def outside(x, a, b):
+            return jnp.max(jnp.where((x > 0) & (b == jnp.inf) | (x < 0) & (a == -jnp.inf), jnp.inf, 0), initial=0)
+
+        return largest(each(outside, lower, upper, v), v)
+
+    known = Conjugate(Partial(support, lower, upper), Partial(gauge, lower, upper))
+    return from_projection(projection, lower, upper)._replace(conjugate=known)
 
 
 def simplex(scale: Scalar = 1.0) -> Prox:
@@ -88,7 +104,18 @@ def simplex(scale: Scalar = 1.0) -> Prox:
     Array([0.75, 0.25, 0.  ], dtype=float32)
     """
     check_number("scale", scale, above=0)
-    return from_projection(optax.projections.projection_simplex, scale)
+
+    def support(scale, v):
+        return scale * reduce(jnp.maximum, (jnp.max(widened(x), initial=-jnp.inf) for x in jax.tree.leaves(v)))
+
+    known = Conjugate(Partial(support, scale), zero)
+    return from_projection(optax.projections.projection_simplex, scale)._replace(conjugate=known)
+
+
+def _largest_product(v: Any, lower: Any, upper: Any) -> Any:
+    """The largest v x over lower <= x <= upper, where it is finite."""
+    end = jnp.where(v > 0, upper, lower)
+    return jnp.where((v == 0) | jnp.isinf(end), 0, v * jnp.where(jnp.isinf(end), 0, end))
 
 
 def _check_order(lower: Any, upper: Any) -> None:

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from nag_optax.prox.operator import Prox, per_leaf
+from nag_optax.prox.operator import Conjugate, Prox, per_leaf, ratio
 
 
 def nuclear_norm(strength: Any = 1.0) -> Prox:
@@ -37,11 +37,15 @@ def nuclear_norm(strength: Any = 1.0) -> Prox:
             raise ValueError(f"nuclear_norm needs matrices, got shape {x.shape}: mask the leaf out.")
         return x
 
+    def singular_values(x):
+        return jnp.linalg.svd(matrix(x), compute_uv=False)
+
     return per_leaf(
         lambda x, step_size, s: _shrink_singular_values(
             matrix(x), jnp.asarray(step_size * s, jnp.finfo(x.dtype).dtype)
         ),
-        lambda x, s: jnp.sum(s * jnp.linalg.svd(matrix(x), compute_uv=False)),
+        lambda x, s: jnp.sum(s * singular_values(x)),
+        Conjugate(lambda v, s: jnp.zeros((), jnp.finfo(v.dtype).dtype), lambda v, s: ratio(singular_values(v), s)),
         strength=strength,
     )
 

@@ -1,6 +1,7 @@
 """The type of a proximal operator: a function of params and a step size, which may know its g."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial, reduce
 from typing import Any, NamedTuple
 
 import jax
@@ -12,6 +13,24 @@ from nag_optax.renamed import renamed_arguments
 from nag_optax.scalars import Scalar, hyperparameter_dtype
 from nag_optax.trees import widened
 from nag_optax.validation import check_entries
+
+
+class Conjugate(NamedTuple):
+    """The convex conjugate of g, g*(v) = sup <v, x> - g(x) over x.
+
+    Attributes:
+      value: ``value(v)``, g* at a v of its domain.
+      gauge: ``gauge(v)``, the smallest r of at least 0 for which v / r is in the domain of g*: 0 where that is all of
+        space, infinite where no r is large enough.
+
+    >>> import jax.numpy as jnp
+    >>> from nag_optax import prox
+    >>> float(prox.l1(0.5).conjugate.gauge(jnp.array([1.0, -2.0])))  # the domain is the box of radius 0.5
+    4.0
+    """
+
+    value: Callable[..., Array]
+    gauge: Callable[..., Array]
 
 
 class Prox(NamedTuple):
@@ -35,6 +54,7 @@ class Prox(NamedTuple):
 
     apply: Callable[[Any, Scalar], Any]
     value: Callable[[Any], Array] | None = None
+    conjugate: Conjugate | None = None
 
     @renamed_arguments(step="step_size")
     def __call__(self, params: Any, step_size: Scalar = 1.0) -> Any:
@@ -61,11 +81,14 @@ def is_none(prox: Any) -> bool:
     return isinstance(prox, Prox) and prox == _NONE
 
 
-def per_leaf(prox: Callable[..., Array], value: Callable[..., Array], **strengths: Any) -> Prox:
+def per_leaf(
+    prox: Callable[..., Array], value: Callable[..., Array], conjugate: Conjugate | None = None, **strengths: Any
+) -> Prox:
     """The operator of a sum over leaves, of ``prox(leaf, step_size, *strengths)`` and ``value(leaf, *strengths)``.
 
-    Each of ``strengths`` is at least 0: a scalar, or a pytree like params whose leaves broadcast against those of
-    params.
+    The functions of ``conjugate`` take ``(leaf, *strengths)``, and its gauge may return an array, of which the largest
+    entry counts. Each of ``strengths`` is at least 0: a scalar, or a pytree like params whose leaves broadcast against
+    those of params.
     """
     for name, strength in strengths.items():
         check_entries(name, strength, at_least=0)
@@ -91,10 +114,29 @@ def per_leaf(prox: Callable[..., Array], value: Callable[..., Array], **strength
     def apply(strengths, params, step_size):
         return over_leaves(lambda x, *s: like(x, prox(widened(x), step_size, *s)), strengths, params)
 
-    def total(strengths, params):
+    def total(value, strengths, params):
         return sum(jax.tree.leaves(over_leaves(lambda x, *s: value(widened(x), *s), strengths, params)), zero(params))
 
-    return Prox(Partial(apply, strengths), Partial(total, strengths))
+    def most(gauge, strengths, params):
+        def of_leaf(x, *s):
+            return jnp.max(gauge(widened(x), *s), initial=0)
+
+        return largest(jax.tree.leaves(over_leaves(of_leaf, strengths, params)), params)
+
+    known = conjugate and Conjugate(
+        Partial(partial(total, conjugate.value), strengths), Partial(partial(most, conjugate.gauge), strengths)
+    )
+    return Prox(Partial(apply, strengths), Partial(partial(total, value), strengths), known)
+
+
+def largest(numbers: Iterable[Any], params: Any) -> Array:
+    """The largest of some numbers of at least 0; 0 of none."""
+    return reduce(jnp.maximum, numbers, zero(params))
+
+
+def ratio(size: Any, strength: Any) -> Array:
+    """The ratio of a size to a strength, both at least 0; 0 / 0 is 0, and anything else over 0 infinite."""
+    return jnp.where(size > 0, size / jnp.where(strength > 0, strength, 0), 0)
 
 
 def zero(params: Any) -> Array:

@@ -4,6 +4,7 @@ Shared arguments: ``strength`` is a scalar of at least 0, or a pytree like param
 weights every coordinate. It may be traced.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -14,9 +15,9 @@ from jax import Array
 from jax.tree_util import Partial
 
 from nag_optax.prox.constraints import from_projection
-from nag_optax.prox.operator import Prox, per_leaf
+from nag_optax.prox.operator import Conjugate, Prox, largest, per_leaf, ratio, zero
 from nag_optax.scalars import Scalar
-from nag_optax.trees import squared_norm
+from nag_optax.trees import squared_norm, total, widened
 from nag_optax.validation import check_integer, check_number
 
 
@@ -29,7 +30,10 @@ def l1(strength: Any = 1.0) -> Prox:
     Array([ 1.5,  0. , -0.5], dtype=float32)
     """
     return per_leaf(
-        lambda x, step_size, s: _shrink(x, step_size * s), lambda x, s: jnp.sum(s * jnp.abs(x)), strength=strength
+        lambda x, step_size, s: _shrink(x, step_size * s),
+        lambda x, s: jnp.sum(s * jnp.abs(x)),
+        Conjugate(_nothing, lambda v, s: ratio(jnp.abs(v), s)),
+        strength=strength,
     )
 
 
@@ -44,6 +48,7 @@ def l2_squared(strength: Any = 1.0) -> Prox:
     return per_leaf(
         lambda x, step_size, s: x / (1 + step_size * s),
         lambda x, s: jnp.sum(s * jnp.abs(x) ** 2) / 2,
+        Conjugate(lambda v, s: jnp.sum(_half_square(v, s)), lambda v, s: jnp.where(s > 0, 0, ratio(jnp.abs(v), s))),
         strength=strength,
     )
 
@@ -59,6 +64,10 @@ def elastic_net(l1_strength: Any = 1.0, l2_strength: Any = 1.0) -> Prox:
     return per_leaf(
         lambda x, step_size, a, b: _shrink(x, step_size * a) / (1 + step_size * b),
         lambda x, a, b: jnp.sum(a * jnp.abs(x) + b * jnp.abs(x) ** 2 / 2),
+        Conjugate(
+            lambda v, a, b: jnp.sum(_half_square(jnp.maximum(jnp.abs(v) - a, 0), b)),
+            lambda v, a, b: jnp.where(b > 0, 0, ratio(jnp.abs(v), a)),
+        ),
         l1_strength=l1_strength,
         l2_strength=l2_strength,
     )
@@ -73,7 +82,10 @@ def non_negative_l1(strength: Any = 1.0) -> Prox:
     Array([1.5, 0. , 0. ], dtype=float32)
     """
     return per_leaf(
-        lambda x, step_size, s: jnp.maximum(x - step_size * s, 0), lambda x, s: jnp.sum(s * x), strength=strength
+        lambda x, step_size, s: jnp.maximum(x - step_size * s, 0),
+        lambda x, s: jnp.sum(s * x),
+        Conjugate(_nothing, lambda v, s: ratio(jnp.maximum(v, 0), s)),
+        strength=strength,
     )
 
 
@@ -94,7 +106,8 @@ def huber(strength: Any = 1.0, delta: Any = 1.0) -> Prox:
         inside = jnp.minimum(jnp.abs(x), d)
         return jnp.sum(s * inside * (jnp.abs(x) - inside / 2))
 
-    return per_leaf(prox, value, strength=strength, delta=delta)
+    conjugate = Conjugate(lambda v, s, d: jnp.sum(_half_square(v, s)), lambda v, s, d: ratio(jnp.abs(v), s * d))
+    return per_leaf(prox, value, conjugate, strength=strength, delta=delta)
 
 
 def group_lasso(strength: Any = 1.0, axis: int | tuple[int, ...] = -1) -> Prox:
@@ -120,6 +133,7 @@ def group_lasso(strength: Any = 1.0, axis: int | tuple[int, ...] = -1) -> Prox:
     return per_leaf(
         lambda x, step_size, s: _shrink_by_norm(x, norm(x), step_size * s),
         lambda x, s: jnp.sum(s * norm(x)),
+        Conjugate(_nothing, lambda v, s: ratio(norm(v), s)),
         strength=strength,
     )
 
@@ -142,7 +156,7 @@ def l2_norm(strength: Scalar = 1.0) -> Prox:
         length = norm(params)
         return jax.tree.map(lambda x: _shrink_by_norm(x, length, step_size * strength).astype(x.dtype), params)
 
-    return Prox(Partial(apply, strength), Partial(lambda strength, params: strength * norm(params), strength))
+    return _of_norm(apply, norm, norm, strength)
 
 
 def linf_norm(strength: Scalar = 1.0) -> Prox:
@@ -162,10 +176,29 @@ def linf_norm(strength: Scalar = 1.0) -> Prox:
         cut = radius > 0  # a ball of radius 0 has no projection that is a number
         return jax.tree.map(lambda x, b: jnp.where(cut, x - b, x).astype(x.dtype), params, ball(params))
 
-    def value(strength, params):
-        return strength * jnp.max(jnp.stack([jnp.max(jnp.abs(x), initial=0) for x in jax.tree.leaves(params)]))
+    def norm(params):
+        return largest((jnp.max(jnp.abs(widened(x)), initial=0) for x in jax.tree.leaves(params)), params)
 
-    return Prox(Partial(apply, strength), Partial(value, strength))
+    return _of_norm(apply, norm, lambda v: total(jnp.abs, v), strength)
+
+
+def _of_norm(apply: Callable[..., Any], norm: Callable[..., Array], dual_norm: Callable[..., Array], s: Any) -> Prox:
+    """The operator ``apply(strength, params, step_size)`` of a norm, with the dual norm that bounds its conjugate."""
+    return Prox(
+        Partial(apply, s),
+        Partial(lambda s, params: s * norm(params), s),
+        Conjugate(Partial(lambda s, v: zero(v), s), Partial(lambda s, v: ratio(dual_norm(v), s), s)),
+    )
+
+
+def _nothing(v: Array, *strengths: Any) -> Array:
+    """The conjugate of a gauge, where it is finite."""
+    return jnp.zeros((), jnp.finfo(v.dtype).dtype)
+
+
+def _half_square(v: Array, strength: Any) -> Array:
+    """|v|^2 / (2 strength); 0 where nothing has a strength."""
+    return jnp.where(strength > 0, jnp.abs(v) ** 2 / jnp.where(strength > 0, 2 * strength, 1), 0)
 
 
 def _shrink(x: Array, threshold: Any) -> Array:

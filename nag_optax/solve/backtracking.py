@@ -15,6 +15,9 @@ Two things make it work at any scale and in float32. The first trial takes the c
 distance f / |grad f|^2, which has the units of a step. And where |x - y|^2 / (2 s) is so small that the difference of
 two values of f is rounding, the test asks the gradients: <grad f(x) - grad f(y), x - y> <= |x - y|^2 / s, as TFOCS does
 (Becker, Candes & Grant, arXiv:1009.2065).
+
+Where f is a function of A x, images are kept and combined as their points are: a trial costs one product with A and one
+with its transpose.
 """
 
 from functools import partial
@@ -25,9 +28,10 @@ import jax.numpy as jnp
 from jax import Array
 
 from nag_optax import trees
-from nag_optax.curvature import along_gradient
 from nag_optax.engine.restart import Evidence, Restart, RestartTest, as_test
+from nag_optax.solve.first_step import FirstStep, first_step
 from nag_optax.solve.implicit import without_derivative
+from nag_optax.solve.linear import pairing
 from nag_optax.solve.method import Method, Point, Problem, start
 from nag_optax.solve.while_loop import while_loop
 
@@ -44,6 +48,7 @@ class Carry(NamedTuple):
     steps: steps so far.
     age: steps since the last restart.
     reference: what the restart test has kept.
+    images: A x_k and A x_{k-1}; None where nothing is known to be linear.
     """
 
     previous: Any
@@ -52,6 +57,7 @@ class Carry(NamedTuple):
     steps: Array
     age: Array
     reference: Array
+    images: tuple[Any, Any] | None
 
 
 class Trial(NamedTuple):
@@ -68,6 +74,8 @@ class Trial(NamedTuple):
     trials: trials so far.
     values: evaluations of f alone.
     gradients: evaluations of f and its gradient.
+    image: A x, or None.
+    lower: a number that f + g nowhere falls below, or None.
     """
 
     step_size: Array
@@ -82,6 +90,8 @@ class Trial(NamedTuple):
     trials: Array
     values: Array
     gradients: Array
+    image: Any
+    lower: Array | None
 
 
 def full_backtracking(restart: Restart = "gradient") -> Method:
@@ -95,16 +105,14 @@ def full_backtracking(restart: Restart = "gradient") -> Method:
 
 
 def _init(test: RestartTest | None, problem: Problem, params: Any, step_size: Array | None) -> Point:
-    evaluated = 0
-    if step_size is None:
-        f, gradient = problem.value_and_gradient(params)
-        seen = along_gradient(lambda x: problem.value_and_gradient(x)[1], params, f, gradient)
-        step_size, evaluated = 1 / seen, 2
+    image = problem.seen(params)
+    taken = first_step(problem, params, image) if step_size is None else FirstStep(step_size, 0, 0)
     count = jnp.zeros((), jnp.int32)
     reference = jnp.asarray(test.reference if test else 0, problem.dtype)
-    carry = Carry(params, jnp.ones((), problem.dtype), jnp.asarray(False), count, count, reference)
-    first = start(params, carry, problem.dtype, step_size, gradients=evaluated)
-    return first._replace(potential=first.mapping)
+    images = None if problem.linear is None else (image, image)
+    carry = Carry(params, jnp.ones((), problem.dtype), jnp.asarray(False), count, count, reference, images)
+    first = start(params, carry, problem.dtype, taken.size, taken.gradients, taken.values + (images is not None))
+    return first._replace(potential=first.mapping, lower=None if problem.lower_bound is None else -first.mapping)
 
 
 def _advance(test: RestartTest | None, problem: Problem, point: Point) -> Point:
@@ -146,6 +154,7 @@ def _advance(test: RestartTest | None, problem: Problem, point: Point) -> Point:
         potential = trees.absolute_inner(descent, x) / trial.step_size
     unmoved = jnp.where(jnp.isfinite(trial.excess), point.value, jnp.nan)
     room = accepted & (trial.excess <= SHRINK)
+    images = carry.images and (trees.where(accepted, trial.image, carry.images[0]), carry.images[0])
     return Point(
         params=x,
         value=jnp.where(accepted, value, unmoved),
@@ -156,8 +165,9 @@ def _advance(test: RestartTest | None, problem: Problem, point: Point) -> Point:
         gradients=point.gradients + trial.gradients,
         values=point.values + trial.values,
         stuck=~accepted,
-        carry=Carry(point.params, t, room, carry.steps + 1, age, reference),
+        carry=Carry(point.params, t, room, carry.steps + 1, age, reference, images),
         potential=potential,
+        lower=trial.lower,
     )
 
 
@@ -182,17 +192,22 @@ def _search(problem: Problem, point: Point, first: Array) -> Trial:
 def _before(problem: Problem, point: Point) -> Trial:
     """What stands before the first trial: nothing accepted, nothing counted."""
     x, zero, count = point.params, jnp.zeros((), problem.dtype), jnp.zeros((), jnp.int32)
-    return Trial(zero, zero, x, x, zero, zero, x, zero, zero + jnp.inf, count, count, count)
+    image = point.carry.images and point.carry.images[0]
+    lower = None if problem.lower_bound is None else zero - jnp.inf
+    return Trial(zero, zero, x, x, zero, zero, x, zero, zero + jnp.inf, count, count, count, image, lower)
 
 
 def _try(problem: Problem, point: Point, step_size: Array, before: Trial) -> Trial:
-    x_k, (previous, t_k, *_) = point.params, point.carry
+    x_k, previous, t_k, images = point.params, point.carry.previous, point.carry.t, point.carry.images
     t_k = jnp.where(jnp.isfinite(before.f_y), t_k, 1)  # momentum led out of f's domain: back to x_k
     t = (1 + jnp.sqrt(1 + 4 * t_k**2 * point.step_size / step_size)) / 2
-    y = trees.plus(x_k, (t_k - 1) / t, trees.minus(x_k, previous))
-    f_y, gradient = problem.value_and_gradient(y)
+    y = _extrapolated(x_k, previous, (t_k - 1) / t)
+    seen_y = _extrapolated(images[0], images[1], (t_k - 1) / t) if images else y
+    f_y, slope = problem.value_and_slope(seen_y)
+    gradient = problem.gradient(y, slope)
     x = problem.prox(trees.plus(y, -step_size, gradient), step_size)
-    f_x = problem.value(x)
+    seen_x = problem.seen(x)
+    f_x = problem.value_at(seen_x)
     d = trees.minus(x, y)
     distance = jnp.asarray(trees.squared_norm(d), problem.dtype)
     allowed = distance / (2 * step_size)
@@ -202,8 +217,10 @@ def _try(problem: Problem, point: Point, step_size: Array, before: Trial) -> Tri
     by_values = f_x - f_y - trees.inner(gradient, d)
 
     def by_gradients():
-        difference = trees.minus(problem.value_and_gradient(x)[1], gradient)
-        return jnp.asarray((trees.inner(difference, d) - 4 * eps * trees.norm(gradient) * jnp.sqrt(distance)) / 2)
+        moved = trees.minus(seen_x, seen_y)
+        difference = trees.minus(problem.value_and_slope(seen_x)[1], slope)
+        rounding = 4 * eps * jnp.sqrt(pairing(slope, slope, f_x) * pairing(moved, moved, f_x))
+        return (pairing(difference, moved, f_x) - rounding) / 2
 
     needs_gradients = ~resolved & jnp.isfinite(f_x)
     curvature = jax.lax.cond(
@@ -212,5 +229,12 @@ def _try(problem: Problem, point: Point, step_size: Array, before: Trial) -> Tri
     finite = jnp.isfinite(f_x) & jnp.isfinite(f_y) & jnp.isfinite(distance)
     excess = jnp.where(finite, curvature / jnp.where(allowed > 0, allowed, 1), jnp.inf)
     excess = jnp.where(f_x == -jnp.inf, 0, excess)  # unbounded from below, which the loop reports
-    counts = before.trials + 1, before.values + 1, before.gradients + 1 + needs_gradients.astype(jnp.int32)
-    return Trial(step_size, t, y, x, f_y, f_x, gradient, distance, excess, *counts)
+    again = 0 if images else needs_gradients.astype(jnp.int32)
+    counts = before.trials + 1, before.values + 1, before.gradients + 1 + again
+    image = seen_x if images else None
+    lower = problem.lower_bound(y, seen_y, slope, gradient) if problem.lower_bound else None
+    return Trial(step_size, t, y, x, f_y, f_x, gradient, distance, excess, *counts, image, lower)
+
+
+def _extrapolated(x: Any, previous: Any, momentum: Array) -> Any:
+    return trees.plus(x, momentum, trees.minus(x, previous))

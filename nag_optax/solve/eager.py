@@ -10,13 +10,14 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from nag_optax.losses import Loss
 from nag_optax.prox.operator import Prox, is_none, none
 from nag_optax.scalars import hyperparameter_dtype
 from nag_optax.solve.choice import chosen_method
 from nag_optax.solve.compiled import Trace, has_rules, known, numbers_of, shared, trace
 from nag_optax.solve.loop import Loop, Run, solution_at
 from nag_optax.solve.method import Problem
-from nag_optax.solve.problem import value_of, with_aux, with_gradient
+from nag_optax.solve.problem import Parts, assembled, parts_of, with_gradient
 from nag_optax.solve.result import Solution, SolverState
 from nag_optax.solve.watch import Watch
 
@@ -31,6 +32,7 @@ class Given(NamedTuple):
     warm: SolverState | None
     args: tuple[Any, ...]
     prox: Any
+    linear: Any
     step_size: Any
     tol: Any
 
@@ -42,6 +44,23 @@ class Options(NamedTuple):
     has_aux: bool
     max_steps: int
     history: bool
+    stop: str
+
+
+class Made(NamedTuple):
+    """What programs are made of.
+
+    Attributes:
+      traces: of the parts of the problem, by their names in `Parts`.
+      shifts: as in `Parts`.
+      smooth: whether g = 0.
+      dtype: of all scalars.
+    """
+
+    traces: dict[str, Trace]
+    shifts: bool
+    smooth: bool
+    dtype: Any
 
 
 class Programs(NamedTuple):
@@ -62,63 +81,66 @@ def solve_eagerly(fun: Callable[..., Any], given: Given, options: Options, watch
     """The solution; None where the call is part of what is being traced."""
     if not known(given):
         return None
-    numbers, with_numbers = numbers_of((given.args, given.prox))
+    curvature = fun.curvature if isinstance(fun, Loss) else None
+    numbers, with_numbers = numbers_of((given.args, given.prox, given.linear))
     dtype, smooth = hyperparameter_dtype(given.params), is_none(given.prox)
 
-    def value_and_aux(numbers: Any, x: Any) -> tuple[Array, Any]:
-        return with_aux(fun, with_numbers(numbers)[0], options.has_aux, dtype)(x)
+    def parts(numbers: Any) -> Parts:
+        args, prox, linear = with_numbers(numbers)
+        return parts_of(fun, args, options.has_aux, prox, linear, dtype)
 
-    def prox(numbers: Any, x: Any, step_size: Array) -> Any:
-        return with_numbers(numbers)[1](x, step_size)
+    def traced(name: str, *examples: Any) -> tuple[Trace, list[Any]]:
+        return trace(lambda numbers, *rest: getattr(parts(numbers), name)(*rest), numbers, *examples)
 
-    def prox_value(numbers: Any, x: Any) -> Array:
-        return value_of(with_numbers(numbers)[1], dtype)(x)
-
-    def value_and_gradient(numbers: Any, x: Any) -> tuple[Array, Any]:
-        return with_gradient(partial(value_and_aux, numbers))(x)
-
-    traces = [
-        trace(value_and_aux, numbers, given.params),
-        trace(prox, numbers, given.params, jnp.ones((), dtype)),
-        trace(prox_value, numbers, given.params),
-    ]
-    ruled = has_rules(traces[0][0])  # then the gradient is a program of its own, in which the rules have been applied
+    present, one = parts(numbers), jnp.ones((), dtype)
+    seen = jax.eval_shape(present.image, given.params) if present.image else given.params
+    traces = {
+        "value_and_aux": traced("value_and_aux", seen),
+        "prox": traced("prox", given.params, one),
+        "prox_value": traced("prox_value", given.params),
+    }
+    if present.image:
+        traces["image"] = traced("image", given.params)
+    if present.bound:
+        traces["bound"] = traced("bound", seen, given.params, one)
+    ruled = has_rules(traces["value_and_aux"][0])  # its slope is a program of its own, in which the rules are applied
     if ruled:
-        traces.append(trace(value_and_gradient, numbers, given.params))
-    consts = [of_trace for _, of_trace in traces]
+        traces["value_and_slope"] = traced("value_and_slope", seen)
+    consts = {name: of_trace for name, (_, of_trace) in traces.items()}
     if not known(consts):
         return None
     schedule = given.step_size if callable(given.step_size) else None  # a function, of which nothing is known
-    texts = [t.text for t, _ in traces]
-    make = partial(_programs, [t for t, _ in traces], schedule, options, dtype, smooth)
-    alone = schedule or None in texts or (ruled and options.method not in BY_GRADIENTS)
-    programs = make() if alone else shared((*texts, options, dtype, smooth), make)
-    constants = ((consts, numbers), None if schedule else given.step_size, given.tol)
+    texts = tuple((name, t.text) for name, (t, _) in traces.items())
+    made = Made({name: t for name, (t, _) in traces.items()}, present.shifts, smooth, dtype)
+    make = partial(_programs, made, schedule, options)
+    alone = schedule or any(text is None for _, text in texts) or (ruled and options.method not in BY_GRADIENTS)
+    programs = make() if alone else shared((texts, *made[1:], options), make)
+    constants = ((consts, numbers, curvature), None if schedule else given.step_size, given.tol)
     run = watch.through(partial(programs.go_on, *constants), programs.begin(*constants, given.params, given.warm))
     return programs.finish(*constants, run)
 
 
-def _programs(traces: list[Trace], schedule: Any, options: Options, dtype: Any, smooth: bool) -> Programs:
+def _programs(made: Made, schedule: Any, options: Options) -> Programs:
     """They hold no number, nor a function of the user's."""
 
     def problem_of(data: Any) -> tuple[Problem, Callable[[Any], tuple[Array, Any]]]:
-        consts, numbers = data
-        over = [partial(t.over(c), numbers) for t, c in zip(traces, consts, strict=True)]
-        value_and_aux, prox, prox_value, *own_gradient = over
-        problem = Problem(
-            value=lambda x: value_and_aux(x)[0],
-            value_and_gradient=own_gradient[0] if own_gradient else with_gradient(value_and_aux),
-            prox=lambda x, s: prox(x, jnp.asarray(s, dtype)),
-            prox_value=prox_value,
-            smooth=smooth,
-            dtype=dtype,
+        consts, numbers, curvature = data
+        over = {name: partial(t.over(consts[name]), numbers) for name, t in made.traces.items()}
+        parts = Parts(
+            value_and_aux=over["value_and_aux"],
+            value_and_slope=over.get("value_and_slope") or with_gradient(over["value_and_aux"]),
+            prox=lambda x, s: over["prox"](x, jnp.asarray(s, made.dtype)),
+            prox_value=over["prox_value"],
+            image=over.get("image"),
+            bound=over.get("bound"),
+            shifts=made.shifts,
         )
-        return problem, value_and_aux
+        return assembled(parts, smooth=made.smooth, dtype=made.dtype, curvature=curvature)
 
     def loop_of(problem: Problem, step_size: Any, tol: Any) -> Loop:
-        prox = none() if smooth else Prox(problem.prox, problem.prox_value)
+        prox = none() if made.smooth else Prox(problem.prox, problem.prox_value)
         chosen = chosen_method(options.method, prox, schedule or step_size)
-        return Loop(chosen, tol, options.max_steps, None, options.history)
+        return Loop(chosen, tol, options.max_steps, None, options.history, options.stop == "gap")
 
     def begin(data, step_size, tol, params, warm):
         problem, _ = problem_of(data)

@@ -18,18 +18,20 @@ from nag_optax.solve.while_loop import while_loop
 
 
 class End(NamedTuple):
-    """How a run ended; attributes as in `nag_optax.Solution`."""
+    """How a run ended; attributes as in `nag_optax.Solution`, and a number that f + g nowhere falls below, or NaN."""
 
     error: Array
     steps: Array
     status: Array
     state: SolverState
+    bound: Array
 
 
 def solution_at(found: Any, end: End, problem: Problem, value_and_aux: Callable[[Any], tuple[Array, Any]]) -> Solution:
     """What a run has found, with f + g and aux there."""
     value, aux = value_and_aux(found)
-    return Solution(found, value + problem.prox_value(found), end.error, end.steps, end.status, end.state, aux)
+    value += problem.prox_value(found)
+    return Solution(found, value, end.error, end.steps, end.status, end.state, aux, value - end.bound)
 
 
 class Run(NamedTuple):
@@ -41,6 +43,7 @@ class Run(NamedTuple):
       progress: what stopping remembers.
       status: `RUNNING`, or how it ended.
       history: so far, or None.
+      bound: the largest number so far that f + g nowhere falls below; None where nobody knows one.
     """
 
     point: Point
@@ -50,6 +53,7 @@ class Run(NamedTuple):
     progress: Progress
     status: Array
     history: History | None
+    bound: Array | None
 
 
 class Loop(NamedTuple):
@@ -61,6 +65,7 @@ class Loop(NamedTuple):
       max_steps: steps at most.
       callback: called with (step, value, error) after every step, or None; True and StopIteration end the run.
       keep_history: whether to keep value and error of every step.
+      by_gap: whether the duality gap decides what has converged.
     """
 
     method: Method
@@ -68,6 +73,7 @@ class Loop(NamedTuple):
     max_steps: int
     callback: Callable[[Array, Array, Array], Any] | None
     keep_history: bool
+    by_gap: bool = False
 
     def run(self, problem: Problem, params: Any, warm: SolverState | None) -> tuple[Any, End]:
         """The final params, those of the best point unless the run converged, and how it ended."""
@@ -97,11 +103,15 @@ class Loop(NamedTuple):
         )
         found = trees.where(last.status == Status.CONVERGED, point.params, last.best)
         status = self._after_rounding(problem, found, last.status, point)
-        return found, End(progress.error, progress.steps, status, state)
+        bound = jnp.asarray(jnp.nan, problem.dtype)
+        if (lower := bound_at(problem, found)) is not None:
+            bound = jnp.fmax(jnp.asarray(last.bound), lower)
+        return found, End(progress.error, progress.steps, status, state, bound)
 
     def _after_rounding(self, problem: Problem, found: Any, status: Array, point: Point) -> Array:
         """The status, where steps that are rounded away do not pass for an end."""
-        stands = (status == Status.STALLED) | ((status == Status.CONVERGED) & unresolved(point))
+        certified = (status == Status.CONVERGED) & self.by_gap
+        stands = (status == Status.STALLED) | ((status == Status.CONVERGED) & unresolved(point) & ~certified)
         look = partial(lost_in_rounding, problem, found, point.step_size, self.tol)
         lost = jax.lax.cond(stands, look, lambda: stands)
         return jnp.where(lost, jnp.int32(Status.BADLY_SCALED), status)
@@ -118,11 +128,21 @@ class Loop(NamedTuple):
             progress=begin(problem.dtype, warm),
             status=jnp.asarray(RUNNING, jnp.int32),
             history=History(nothing, nothing) if self.keep_history else None,
+            bound=None if problem.lower_bound is None else jnp.asarray(-jnp.inf, problem.dtype),
         )
+
+    def _certified(self, problem: Problem, run: Run, point: Point) -> tuple[Array | None, Array | None]:
+        """The best bound so far, and whether it ends the run; None where nobody knows a bound, or asks for it."""
+        lower = bound_at(problem, point.params) if self.by_gap and point.lower is None else point.lower
+        if run.bound is None or lower is None:
+            return run.bound, None
+        bound, value = jnp.fmax(run.bound, lower), point.value if point.objective is None else point.objective
+        return bound, value - bound <= self.tol * jnp.abs(value) if self.by_gap else None
 
     def _advance(self, problem: Problem, run: Run) -> Run:
         point = _in_dtype(self.method.advance(problem, run.point), "advance", problem.dtype)
-        progress, status = judge(run.progress, point, self.tol, self.max_steps)
+        bound, certified = self._certified(problem, run, point)
+        progress, status = judge(run.progress, point, self.tol, self.max_steps, certified)
         # Values that differ by rounding say nothing of their points, and then the error does.
         rounding = 10 * jnp.finfo(problem.dtype).eps * jnp.abs(point.value)
         lower = point.value < run.best_value - rounding
@@ -148,7 +168,17 @@ class Loop(NamedTuple):
             progress=progress,
             status=status,
             history=history,
+            bound=bound,
         )
+
+
+def bound_at(problem: Problem, params: Any) -> Array | None:
+    """A number that f + g nowhere falls below, from the slope of f at params; None where nobody knows one."""
+    if problem.lower_bound is None:
+        return None
+    seen = problem.seen(params)
+    _, slope = problem.value_and_slope(seen)
+    return problem.lower_bound(params, seen, slope, problem.gradient(params, slope))
 
 
 def _in_dtype(point: Any, name: str, dtype: Any) -> Point:

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from nag_optax.scalars import Scalar
+from nag_optax.solve.linear import Linear
 
 
 class Problem(NamedTuple):
@@ -24,6 +25,10 @@ class Problem(NamedTuple):
       smooth: whether g = 0.
       dtype: of all scalars.
       unrolled: whether derivatives go through the steps, which must then be free of ``while_loop``.
+      linear: how f depends on params through a linear map; None where nobody says so.
+      lower_bound: ``lower_bound(params, image, slope, gradient)`` of a point, a number that f + g nowhere falls below,
+        see `nag_optax.solve.certificate`; None where nobody knows one.
+      curvature: a bound of the second derivative of f with respect to what it sees; None where nobody knows one.
     """
 
     value: Callable[[Any], Array]
@@ -33,6 +38,25 @@ class Problem(NamedTuple):
     smooth: bool
     dtype: Any
     unrolled: bool = False
+    linear: Linear | None = None
+    lower_bound: Callable[[Any, Any, Any, Any], Array] | None = None
+    curvature: Any = None
+
+    def seen(self, params: Any) -> Any:
+        """What f sees of params: their image, or params themselves."""
+        return params if self.linear is None else self.linear.image(params)
+
+    def value_at(self, seen: Any) -> Array:
+        """The value of f."""
+        return self.value(seen) if self.linear is None else self.linear.value(seen)
+
+    def value_and_slope(self, seen: Any) -> tuple[Array, Any]:
+        """The value of f, and its derivative with respect to what it sees."""
+        return self.value_and_gradient(seen) if self.linear is None else self.linear.value_and_slope(seen)
+
+    def gradient(self, params: Any, slope: Any) -> Any:
+        """The gradient of f at params, from its slope there."""
+        return slope if self.linear is None else self.linear.gradient(params, slope)
 
 
 class Point(NamedTuple):
@@ -53,6 +77,7 @@ class Point(NamedTuple):
       curvature: of f near params; None where it is 1 / step_size.
       potential: sum |m_i| |x_i|, m the gradient mapping: how far a convex f + g could fall, were every coordinate's way
         as long as x's; None for mapping |x|, which is larger.
+      lower: a number that f + g nowhere falls below; None where the method does not say one.
     """
 
     params: Any
@@ -68,6 +93,7 @@ class Point(NamedTuple):
     objective: Array | None = None
     curvature: Array | None = None
     potential: Array | None = None
+    lower: Array | None = None
 
 
 class Method(NamedTuple):
@@ -82,7 +108,7 @@ class Method(NamedTuple):
     advance: Callable[[Problem, Point], Point]
 
 
-def start(params: Any, carry: Any, dtype: Any, step_size: Any = 0.0, gradients: int = 0) -> Point:
+def start(params: Any, carry: Any, dtype: Any, step_size: Any = 0.0, gradients: int = 0, values: int = 0) -> Point:
     """A point before its first step."""
     count = jnp.zeros((), jnp.int32)
     infinite = jnp.asarray(jnp.inf, dtype)
@@ -94,7 +120,7 @@ def start(params: Any, carry: Any, dtype: Any, step_size: Any = 0.0, gradients: 
         gradient=infinite,
         step_size=jnp.asarray(step_size, dtype),
         gradients=count + gradients,
-        values=count,
+        values=count + values,
         stuck=jnp.asarray(False),
         carry=carry,
     )

@@ -8,22 +8,28 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 import optax
 from jax import Array
 
+from nag_optax.losses import Loss
 from nag_optax.prox import Prox, none
-from nag_optax.scalars import Scalar
+from nag_optax.prox.operator import is_none
+from nag_optax.scalars import Scalar, hyperparameter_dtype
+from nag_optax.solve.certificate import why_none
 from nag_optax.solve.choice import chosen_method
 from nag_optax.solve.eager import Given, Options, solve_eagerly
 from nag_optax.solve.implicit import by_gmres, differentiable, without_derivative
 from nag_optax.solve.loop import Loop, solution_at
 from nag_optax.solve.method import Method
-from nag_optax.solve.problem import as_params, check_problem, make_problem
+from nag_optax.solve.problem import as_params, assembled, check_problem, parts_of
 from nag_optax.solve.result import Solution
 from nag_optax.solve.watch import Watch
 from nag_optax.solve.while_loop import varying_with
 from nag_optax.validation import (
     check_boolean,
+    check_choice,
     check_integer,
     check_number,
     check_takes,
@@ -35,9 +41,11 @@ def minimize(
     init_params: Any,
     *,
     prox: Prox | Callable[[Any, Scalar], Any] | None = None,
+    linear: Any = None,
     method: str | Method | optax.GradientTransformation = "full_backtracking",
     step_size: Scalar | None = None,
     tol: float = 1e-6,
+    stop: str = "error",
     max_steps: int = 10_000,
     has_aux: bool = False,
     args: tuple[Any, ...] = (),
@@ -55,12 +63,16 @@ def minimize(
       fun: ``fun(params, *args)`` returns f, a real scalar, or (f, aux) with ``has_aux``.
       init_params: a pytree of real floating arrays, where to begin; or a `Solution`, to go on from it.
       prox: an operator of `nag_optax.prox`, or a function ``(params, step_size) -> params``; None for g = 0.
+      linear: A, where f is a function of A params: an array [m, n], a BCOO or BCSR of ``jax.experimental.sparse``, or a
+        linear function of params, or an affine one; ``fun(A params, *args)`` then returns f. It makes steps cheaper.
       method: "full_backtracking", which needs to know nothing; "fista" with ``step_size``; "adanag" (g = 0) or
         "ac_fgm", which have no line search; any Optax transformation (g = 0); or a `Method` of `nag_optax.extend`.
       step_size: of "fista", at most 1 / L.
       tol: at which to stop: the gradient mapping is smaller than this, relative to |grad f| + |x| L (or to its initial
         size, where that is smaller), and the value has fallen by less, relatively, in the last fifth of the steps, and
         is not on a plateau. No unit of the problem matters, nor where it starts. Positive.
+      stop: "error", which is that; or "gap": the duality gap is at most ``tol`` |f + g|, so that the value is certainly
+        that close to the minimum. It needs a ``fun`` of `nag_optax.losses`, and a prox that knows its conjugate.
       max_steps: at least 1.
       has_aux: whether ``fun`` returns more than its value.
       args: passed to ``fun``; derivatives with respect to them go through the solution.
@@ -108,21 +120,32 @@ def minimize(
     if callback is not None:
         check_takes("callback", callback, 3, "a function of (step, value, error)")
     prox = none() if prox is None else prox
+    check_choice("stop", stop, ("error", "gap"))
+    if stop == "gap" and (reason := why_none(fun, prox)):
+        raise ValueError(f"stop='gap' needs a duality gap, but {reason}.")
+    linear = jnp.asarray(linear) if isinstance(linear, np.ndarray) else linear
     chosen = chosen_method(method, prox, step_size)
     warm = init_params.state if isinstance(init_params, Solution) else None
     params = as_params(init_params.params if isinstance(init_params, Solution) else init_params)
-    check_problem(fun, args, has_aux, prox, params)
+    check_problem(fun, args, has_aux, prox, linear, params)
     watch = Watch(max_steps, callback, max_seconds, progress, verbose)
     if implicit_diff:
-        given = Given(params, warm, args, prox, step_size, tol)
-        found = solve_eagerly(fun, given, Options(method, has_aux, max_steps, history), watch)
+        given = Given(params, warm, args, prox, linear, step_size, tol)
+        found = solve_eagerly(fun, given, Options(method, has_aux, max_steps, history, stop), watch)
         if found is not None:
             return found
     if asked := watch.asked_for():
         raise ValueError(f"{asked} is for calls from outside of jax.jit, jax.vmap and derivatives, with implicit_diff.")
-    problem, value_and_aux = make_problem(fun, args, has_aux, prox, params, unrolled=not implicit_diff)
+    dtype = hyperparameter_dtype(params)
+    problem, value_and_aux = assembled(
+        parts_of(fun, args, has_aux, prox, linear, dtype),
+        smooth=is_none(prox),
+        dtype=dtype,
+        unrolled=not implicit_diff,
+        curvature=getattr(fun, "curvature", None) if isinstance(fun, Loss) else None,
+    )
     params = varying_with(problem.value, params)
-    loop = Loop(chosen, tol, max_steps, callback, history)
+    loop = Loop(chosen, tol, max_steps, callback, history, stop == "gap")
 
     if implicit_diff:
         found, end = without_derivative(lambda x: loop.run(problem, x, warm), params)

@@ -1,33 +1,87 @@
 """A user's function and prox as a `Problem`, checked before the first step."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
 from nag_optax.prox.foreign import check_prox, check_steps
-from nag_optax.prox.operator import is_none
-from nag_optax.scalars import hyperparameter_dtype
+from nag_optax.scalars import Scalar, hyperparameter_dtype
+from nag_optax.solve.certificate import Bound, certificate
+from nag_optax.solve.linear import Linear, check_linear, image_function
 from nag_optax.solve.method import Problem
 from nag_optax.validation import check_takes, leaf_name
 
 
-def make_problem(
-    fun: Callable[..., Any], args: tuple[Any, ...], has_aux: bool, prox: Any, params: Any, *, unrolled: bool
-) -> tuple[Problem, Callable[[Any], tuple[Array, Any]]]:
-    """The problem, and ``fun`` as a function of params that returns (value, aux)."""
-    dtype = hyperparameter_dtype(params)
+class Parts(NamedTuple):
+    """What a problem is made of.
+
+    Attributes:
+      value_and_aux: ``value_and_aux(seen) -> (f, aux)``, of what f sees, params or their image.
+      value_and_slope: ``value_and_slope(seen) -> (f, its derivative)``.
+      prox: ``prox(params, step_size) -> params``.
+      prox_value: ``prox_value(params) -> g``.
+      image: ``image(params)``, or None where f sees params.
+      bound: see `nag_optax.solve.certificate`, or None.
+      shifts: whether image may add a constant to what is linear.
+    """
+
+    value_and_aux: Callable[[Any], tuple[Array, Any]]
+    value_and_slope: Callable[[Any], tuple[Array, Any]]
+    prox: Callable[[Any, Scalar], Any]
+    prox_value: Callable[[Any], Array]
+    image: Callable[[Any], Any] | None
+    bound: Bound | None
+    shifts: bool
+
+
+def parts_of(fun: Any, args: tuple[Any, ...], has_aux: bool, prox: Any, linear: Any, dtype: Any) -> Parts:
+    """The parts of a user's problem."""
     value_and_aux = with_aux(fun, args, has_aux, dtype)
-    problem = Problem(
-        value=lambda params: value_and_aux(params)[0],
-        value_and_gradient=with_gradient(value_and_aux),
+    return Parts(
+        value_and_aux=value_and_aux,
+        value_and_slope=with_gradient(value_and_aux),
         prox=prox,
         prox_value=value_of(prox, dtype),
-        smooth=is_none(prox),
+        image=None if linear is None else image_function(linear),
+        bound=certificate(fun, prox, dtype),
+        shifts=callable(linear),
+    )
+
+
+def assembled(
+    parts: Parts, *, smooth: bool, dtype: Any, curvature: Any, unrolled: bool = False
+) -> tuple[Problem, Callable[[Any], tuple[Array, Any]]]:
+    """The problem, and f as a function of params that returns (value, aux)."""
+    bound: Any = parts.bound
+    linear = parts.image and Linear(
+        parts.image, lambda seen: parts.value_and_aux(seen)[0], parts.value_and_slope, parts.shifts
+    )
+
+    def value_and_aux(params: Any) -> tuple[Array, Any]:
+        return parts.value_and_aux(linear.image(params) if linear else params)
+
+    def value_and_gradient(params: Any) -> tuple[Array, Any]:
+        f, slope = parts.value_and_slope(linear.image(params) if linear else params)
+        return f, linear.gradient(params, slope) if linear else slope
+
+    def lower_bound(params: Any, seen: Any, slope: Any, gradient: Any) -> Array:
+        offset = linear.offset(params, seen, slope, gradient) if linear else 0
+        return bound(slope, gradient, jnp.asarray(offset, dtype))
+
+    problem = Problem(
+        value=lambda params: value_and_aux(params)[0],
+        value_and_gradient=value_and_gradient,
+        prox=parts.prox,
+        prox_value=parts.prox_value,
+        smooth=smooth,
         dtype=dtype,
         unrolled=unrolled,
+        linear=linear,
+        lower_bound=lower_bound if bound else None,
+        curvature=curvature,
     )
     return problem, value_and_aux
 
@@ -61,7 +115,9 @@ def value_of(prox: Any, dtype: Any) -> Callable[[Any], Array]:
     return lambda params: jnp.asarray(g(params), dtype)
 
 
-def check_problem(fun: Callable[..., Any], args: tuple[Any, ...], has_aux: bool, prox: Any, params: Any) -> None:
+def check_problem(
+    fun: Callable[..., Any], args: tuple[Any, ...], has_aux: bool, prox: Any, linear: Any, params: Any
+) -> None:
     """Checks a problem before its first step.
 
     Raises:
@@ -70,7 +126,9 @@ def check_problem(fun: Callable[..., Any], args: tuple[Any, ...], has_aux: bool,
     """
     _check_params(params)
     hyperparameter_dtype(params)
-    _check_function(fun, args, has_aux, params)
+    if linear is not None:
+        check_linear(linear, params)
+    _check_function(fun, args, has_aux, params if linear is None else jax.eval_shape(image_function(linear), params))
     _check_prox(prox, params)
 
 

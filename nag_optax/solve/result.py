@@ -74,6 +74,8 @@ class Solution(NamedTuple):
       status: a `Status`, as an int32.
       state: for warm starts: pass the whole solution in the place of initial params.
       aux: what ``fun`` returned beside its value, at params, with ``has_aux=True``.
+      gap: a duality gap: value is at most so far above the minimum of f + g, but for rounding; NaN where ``fun`` is no
+        loss of `nag_optax.losses`, or the prox does not know its conjugate.
 
     >>> import jax.numpy as jnp
     >>> from nag_optax import minimize
@@ -89,6 +91,7 @@ class Solution(NamedTuple):
     status: Array
     state: SolverState
     aux: Any = None
+    gap: Any = None
 
     def __str__(self) -> str:
         """How it ended, in words."""

@@ -79,8 +79,10 @@ def begin(dtype: Any, warm: SolverState | None) -> Progress:
     )
 
 
-def judge(before: Progress, point: Point, tol: float, max_steps: int) -> tuple[Progress, Array]:
-    """The progress after a step, and the status."""
+def judge(
+    before: Progress, point: Point, tol: float, max_steps: int, certified: Array | None = None
+) -> tuple[Progress, Array]:
+    """The progress after a step, and the status; ``certified`` says what has converged in the place of the mapping."""
     steps = before.steps + 1
     dtype = point.value.dtype
     eps = jnp.finfo(dtype).eps
@@ -111,8 +113,9 @@ def judge(before: Progress, point: Point, tol: float, max_steps: int) -> tuple[P
     exhausted = unresolved(point) & (since >= PATIENCE) & (since.astype(dtype) >= (1 - WINDOW) * taken)
 
     finite = jnp.isfinite(point.value) & jnp.isfinite(point.mapping) & jnp.isfinite(point.gradient)
+    converged = (error <= tol) & settled & ~point.stuck if certified is None else certified
     status = jnp.select(
-        [~finite, (error <= tol) & settled & ~point.stuck, point.stuck | exhausted, steps >= max_steps],
+        [~finite, converged, point.stuck | exhausted, steps >= max_steps],
         [jnp.int32(s) for s in (Status.NONFINITE, Status.CONVERGED, Status.STALLED, Status.MAX_STEPS)],
         jnp.int32(RUNNING),
     )

@@ -25,6 +25,12 @@ def varying_with(value: Callable[[Any], Any], x: Any) -> Any:
     return jax.tree.map(lambda leaf: _vary_like(leaf, of_value), x)
 
 
+def summed_like(x: Any, value: Any) -> Any:
+    """x, summed over the axes of ``jax.shard_map`` over which it varies and a value does not."""
+    axes = tuple(sorted(_axes(x) - _axes(value))) if _inside_shard_map() else ()
+    return jax.lax.psum(x, axes) if axes else x
+
+
 def _after(body: Callable[[Any], Any], first: Any) -> Any:
     """``first``, varying over all the axes over which it will."""
     varying = jax.tree.map(_vary_like, first, jax.eval_shape(body, first))

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[2] / "nag_optax"
 FLOORS = [
     {"renamed", "scalars", "validation", "trees", "readings", "finding"},
     {"momenta", "evaluation", "measuring", "anchoring", "restoring", "sharding", "curvature"},
-    {"engine", "prox"},
+    {"engine", "losses", "prox"},
     {"links"},
     {"methods"},
     {"solve", "outer", "averaging", "conversion"},
