@@ -25,7 +25,7 @@ class Conjugate(NamedTuple):
 
     >>> import jax.numpy as jnp
     >>> from nag_optax import prox
-    >>> float(prox.l1(0.5).conjugate.gauge(jnp.array([1.0, -2.0])))  # the domain is the box of radius 0.5
+    >>> float(prox.l1(0.5).conjugate.gauge(jnp.array([1.0, -2.0])))  # its domain is the box of radius 0.5
     4.0
     """
 

@@ -20,6 +20,7 @@ from nag_optax.solve.method import Problem
 from nag_optax.solve.problem import Parts, assembled, parts_of, with_gradient
 from nag_optax.solve.result import Solution, SolverState
 from nag_optax.solve.watch import Watch
+from nag_optax.solve.working_set import Columns, Sight, WorkingSets, check_rows, look
 
 BY_GRADIENTS = ("full_backtracking", "fista")
 """Methods that ask for gradients only, and differentiate nothing themselves."""
@@ -45,6 +46,7 @@ class Options(NamedTuple):
     max_steps: int
     history: bool
     stop: str
+    screen: bool
 
 
 class Made(NamedTuple):
@@ -70,11 +72,17 @@ class Programs(NamedTuple):
       begin: ``begin(data, step_size, tol, params, warm) -> run``.
       go_on: ``go_on(data, step_size, tol, run, until) -> run``, at most so many steps in all.
       finish: ``finish(data, step_size, tol, run) -> solution``.
+      go_on_with: ``go_on_with(data, columns, tol, run, until) -> run``, until the gap on a working set is small.
+      look: ``look(data, run) -> sight``, at all columns.
+      prox: ``prox(data, params, step_size) -> params``.
     """
 
     begin: Callable[..., Run]
     go_on: Callable[..., Run]
     finish: Callable[..., Solution]
+    go_on_with: Callable[..., Run]
+    look: Callable[..., Sight]
+    prox: Callable[..., Any]
 
 
 def solve_eagerly(fun: Callable[..., Any], given: Given, options: Options, watch: Watch) -> Solution | None:
@@ -116,14 +124,19 @@ def solve_eagerly(fun: Callable[..., Any], given: Given, options: Options, watch
     alone = schedule or any(text is None for _, text in texts) or (ruled and options.method not in BY_GRADIENTS)
     programs = make() if alone else shared((texts, *made[1:], options), make)
     constants = ((consts, numbers, curvature), None if schedule else given.step_size, given.tol)
-    run = watch.through(partial(programs.go_on, *constants), programs.begin(*constants, given.params, given.warm))
+    go_on = partial(programs.go_on, *constants)
+    if options.screen:
+        check_rows(partial(programs.prox, constants[0]), given.params)
+        with_columns, seeing = partial(programs.go_on_with, constants[0]), partial(programs.look, constants[0])
+        go_on = WorkingSets(given.linear, given.tol, with_columns, go_on, seeing)
+    run = watch.through(go_on, programs.begin(*constants, given.params, given.warm))
     return programs.finish(*constants, run)
 
 
 def _programs(made: Made, schedule: Any, options: Options) -> Programs:
     """They hold no number, nor a function of the user's."""
 
-    def problem_of(data: Any) -> tuple[Problem, Callable[[Any], tuple[Array, Any]]]:
+    def problem_of(data: Any, columns: Columns | None = None) -> tuple[Problem, Callable[[Any], tuple[Array, Any]]]:
         consts, numbers, curvature = data
         over = {name: partial(t.over(consts[name]), numbers) for name, t in made.traces.items()}
         parts = Parts(
@@ -131,7 +144,7 @@ def _programs(made: Made, schedule: Any, options: Options) -> Programs:
             value_and_slope=over.get("value_and_slope") or with_gradient(over["value_and_aux"]),
             prox=lambda x, s: over["prox"](x, jnp.asarray(s, made.dtype)),
             prox_value=over["prox_value"],
-            image=over.get("image"),
+            image=columns.image if columns else over.get("image"),
             bound=over.get("bound"),
             shifts=made.shifts,
         )
@@ -155,4 +168,14 @@ def _programs(made: Made, schedule: Any, options: Options) -> Programs:
         problem, value_and_aux = problem_of(data)
         return solution_at(*loop_of(problem, step_size, tol).finish(problem, run), problem, value_and_aux)
 
-    return Programs(*map(jax.jit, (begin, go_on, finish)))
+    def go_on_with(data, columns, tol, run, until):
+        problem, _ = problem_of(data, columns)
+        return loop_of(problem, None, tol)._replace(by_gap=True).go_on(problem, run, until)
+
+    def look_at_all(data, run):
+        return look(problem_of(data)[0], run)
+
+    def prox(data, params, step_size):
+        return problem_of(data)[0].prox(params, step_size)
+
+    return Programs(*map(jax.jit, (begin, go_on, finish, go_on_with, look_at_all, prox)))

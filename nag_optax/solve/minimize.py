@@ -27,6 +27,7 @@ from nag_optax.solve.problem import as_params, assembled, check_problem, parts_o
 from nag_optax.solve.result import Solution
 from nag_optax.solve.watch import Watch
 from nag_optax.solve.while_loop import varying_with
+from nag_optax.solve.working_set import check_screening
 from nag_optax.validation import (
     check_boolean,
     check_choice,
@@ -46,6 +47,7 @@ def minimize(
     step_size: Scalar | None = None,
     tol: float = 1e-6,
     stop: str = "error",
+    screen: bool = False,
     max_steps: int = 10_000,
     has_aux: bool = False,
     args: tuple[Any, ...] = (),
@@ -73,6 +75,10 @@ def minimize(
         is not on a plateau. No unit of the problem matters, nor where it starts. Positive.
       stop: "error", which is that; or "gap": the duality gap is at most ``tol`` |f + g|, so that the value is certainly
         that close to the minimum. It needs a ``fun`` of `nag_optax.losses`, and a prox that knows its conjugate.
+      screen: whether to run on the few columns of ``linear`` that a sparse solution needs, and to look at all of them
+        now and then; quicker where most rows of the solution are 0, at the price of more programs to compile. It needs
+        a duality gap, an array or BCOO for ``linear``, and a prox that keeps rows apart, such as those of
+        `nag_optax.prox.l1` and `nag_optax.prox.group_lasso`.
       max_steps: at least 1.
       has_aux: whether ``fun`` returns more than its value.
       args: passed to ``fun``; derivatives with respect to them go through the solution.
@@ -91,7 +97,7 @@ def minimize(
 
     Outside of ``jax.jit`` similar calls share one compiled program: the same ``fun`` and options, whatever numbers the
     params, ``args``, strengths and what ``fun`` closes over hold. There, Ctrl-C ends the run with the best point, and
-    only there are ``max_seconds``, ``progress`` and ``verbose``.
+    only there are ``max_seconds``, ``progress``, ``verbose`` and ``screen``.
 
     Raises:
       TypeError: for params, a prox or a ``fun`` of the wrong kind, such as a projection in the place of a prox.
@@ -110,7 +116,7 @@ def minimize(
     check_number("tol", tol, above=0)
     check_integer("max_steps", max_steps, at_least=1)
     flags = {"has_aux": has_aux, "implicit_diff": implicit_diff, "history": history}
-    for name, flag in (flags | {"progress": progress, "verbose": verbose}).items():
+    for name, flag in (flags | {"progress": progress, "verbose": verbose, "screen": screen}).items():
         check_boolean(name, flag)
     if max_seconds is not None:
         check_number("max_seconds", max_seconds, above=0)
@@ -121,20 +127,23 @@ def minimize(
         check_takes("callback", callback, 3, "a function of (step, value, error)")
     prox = none() if prox is None else prox
     check_choice("stop", stop, ("error", "gap"))
-    if stop == "gap" and (reason := why_none(fun, prox)):
-        raise ValueError(f"stop='gap' needs a duality gap, but {reason}.")
+    for asked, wanted in (("stop='gap'", stop == "gap"), ("screen=True", screen)):
+        if wanted and (reason := why_none(fun, prox)):
+            raise ValueError(f"{asked} needs a duality gap, but {reason}.")
     linear = jnp.asarray(linear) if isinstance(linear, np.ndarray) else linear
     chosen = chosen_method(method, prox, step_size)
     warm = init_params.state if isinstance(init_params, Solution) else None
     params = as_params(init_params.params if isinstance(init_params, Solution) else init_params)
     check_problem(fun, args, has_aux, prox, linear, params)
+    if screen:
+        check_screening(linear, method)
     watch = Watch(max_steps, callback, max_seconds, progress, verbose)
     if implicit_diff:
         given = Given(params, warm, args, prox, linear, step_size, tol)
-        found = solve_eagerly(fun, given, Options(method, has_aux, max_steps, history, stop), watch)
+        found = solve_eagerly(fun, given, Options(method, has_aux, max_steps, history, stop, screen), watch)
         if found is not None:
             return found
-    if asked := watch.asked_for():
+    if asked := watch.asked_for() or ("screen" if screen else None):
         raise ValueError(f"{asked} is for calls from outside of jax.jit, jax.vmap and derivatives, with implicit_diff.")
     dtype = hyperparameter_dtype(params)
     problem, value_and_aux = assembled(
