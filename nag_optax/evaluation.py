@@ -87,7 +87,7 @@ def velocity(state: Any, params: Any) -> Any:
     >>> velocity(state, params).mean().round(4)  # in the state itself there are integers, in units of their scales
     Array(0.01, dtype=float32)
     """
-    sums = jax.tree.map(lambda p: jnp.zeros_like(p, dtype=jnp.result_type(p, jnp.float32)), params)
+    sums = jax.tree.map(lambda p: jnp.zeros_like(p, dtype=jnp.promote_types(jnp.result_type(p), jnp.float32)), params)
     for part in found(state, "velocity"):
         buffers = dict(jax.tree_util.tree_leaves_with_path(part.velocity()))
         sums = jax.tree_util.tree_map_with_path(

@@ -19,8 +19,9 @@ from nag_optax.validation import leaf_name
 
 
 def widened(x: Array, dtype: Any = jnp.float32) -> Array:
-    """The array in a dtype or better."""
-    return jnp.asarray(x, jnp.result_type(x, dtype))
+    """The array in a dtype or better; its own counts, however weak JAX holds it."""
+    x = jnp.asarray(x)
+    return jnp.asarray(x, jnp.promote_types(x.dtype, dtype))
 
 
 def total(function: Callable[..., Array], *trees: Any) -> Array:

@@ -104,8 +104,9 @@ class Loop(NamedTuple):
         found = trees.where(last.status == Status.CONVERGED, point.params, last.best)
         status = self._after_rounding(problem, found, last.status, point)
         bound = jnp.asarray(jnp.nan, problem.dtype)
-        if (lower := bound_at(problem, found)) is not None:
-            bound = jnp.fmax(jnp.asarray(last.bound), lower)
+        if last.bound is not None:
+            lower, _ = bound_at(problem, found)
+            bound = jnp.fmax(last.bound, lower)
         return found, End(progress.error, progress.steps, status, state, bound)
 
     def _after_rounding(self, problem: Problem, found: Any, status: Array, point: Point) -> Array:
@@ -133,10 +134,12 @@ class Loop(NamedTuple):
 
     def _certified(self, problem: Problem, run: Run, point: Point) -> tuple[Array | None, Array | None]:
         """The best bound so far, and whether it ends the run; None where nobody knows a bound, or asks for it."""
-        lower = bound_at(problem, point.params) if self.by_gap and point.lower is None else point.lower
+        lower, value = point.lower, point.value
+        if self.by_gap and lower is None:
+            lower, value = bound_at(problem, point.params)
         if run.bound is None or lower is None:
             return run.bound, None
-        bound, value = jnp.fmax(run.bound, lower), point.value if point.objective is None else point.objective
+        bound = jnp.fmax(run.bound, lower)
         return bound, value - bound <= self.tol * jnp.abs(value) if self.by_gap else None
 
     def _advance(self, problem: Problem, run: Run) -> Run:
@@ -172,13 +175,12 @@ class Loop(NamedTuple):
         )
 
 
-def bound_at(problem: Problem, params: Any) -> Array | None:
-    """A number that f + g nowhere falls below, from the slope of f at params; None where nobody knows one."""
-    if problem.lower_bound is None:
-        return None
+def bound_at(problem: Problem, params: Any) -> tuple[Array | None, Array]:
+    """A number that f + g nowhere falls below, None where nobody knows one, and f + g at params."""
     seen = problem.seen(params)
-    _, slope = problem.value_and_slope(seen)
-    return problem.lower_bound(params, seen, slope, problem.gradient(params, slope))
+    f, slope = problem.value_and_slope(seen)
+    bound = problem.lower_bound and problem.lower_bound(params, seen, slope, problem.gradient(params, slope))
+    return bound, f + problem.prox_value(params)
 
 
 def _in_dtype(point: Any, name: str, dtype: Any) -> Point:

@@ -139,7 +139,8 @@ def as_params(init_params: Any) -> Any:
       TypeError: if a leaf is none.
     """
     try:
-        return jax.tree.map(jnp.asarray, init_params)
+        arrays = jax.tree.map(jnp.asarray, init_params)
+        return jax.tree.map(lambda x: jnp.asarray(x, x.dtype), arrays)  # whose type is not weak
     except (TypeError, ValueError, OverflowError) as error:
         raise TypeError(f"init_params must be real floating arrays: {error}") from error
 

@@ -31,6 +31,10 @@ OPERATORS = {
 SEEDS = range(5)  # 6 * 8 * 5 = 240 problems
 
 
+def until(steps):
+    return lambda step, *_: step >= steps
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_is_a_bound_and_tends_to_zero(loss, operator):
@@ -44,7 +48,7 @@ def test_is_a_bound_and_tends_to_zero(loss, operator):
         # Of another kind: no structure, no certificate, stopped by its gradient mapping.
         best = minimize(lambda x, fun=fun, A=A: fun(A @ x), jnp.zeros(12), prox=options["prox"], tol=1e-13)
         for steps in (1, 3, 10, 30):
-            found = minimize(fun, jnp.full(12, 0.1), max_steps=steps, tol=1e-15, **options)
+            found = minimize(fun, jnp.full(12, 0.1), stop="gap", tol=1e-10, callback=until(steps), **options)
             rounding = 1e-13 * (1 + abs(best.value))
             assert found.gap >= found.value - best.value - rounding
         last = minimize(fun, jnp.full(12, 0.1), tol=1e-10, stop="gap", **options)
