@@ -106,7 +106,7 @@ class Loop(NamedTuple):
         bound = jnp.asarray(jnp.nan, problem.dtype)
         if last.bound is not None:
             lower, _ = bound_at(problem, found)
-            bound = jnp.fmax(last.bound, lower)
+            bound = jnp.fmax(last.bound, jnp.asarray(lower))
         return found, End(progress.error, progress.steps, status, state, bound)
 
     def _after_rounding(self, problem: Problem, found: Any, status: Array, point: Point) -> Array:
