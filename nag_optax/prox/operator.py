@@ -1,7 +1,7 @@
 """The type of a proximal operator: a function of params and a step size, which may know its g."""
 
 from collections.abc import Callable, Iterable
-from functools import partial, reduce
+from functools import reduce
 from typing import Any, NamedTuple
 
 import jax
@@ -94,6 +94,7 @@ def per_leaf(
         check_entries(name, strength, at_least=0)
     # An integer would shape a program, where another number is only another number.
     strengths = jax.tree.map(lambda s: float(s) if type(s) is int else s, strengths)
+    names = " and ".join(strengths)
 
     def over_leaves(function, strengths, params):
         each = [for_each_leaf(name, s, params) for name, s in strengths.items()]
@@ -102,31 +103,33 @@ def per_leaf(
         except (TypeError, ValueError) as error:
             if not any(map(jnp.shape, jax.tree.leaves(each))):
                 raise
-            raise ValueError(f"{' and '.join(strengths)} must broadcast against params: {error}") from error
+            raise ValueError(f"{names} must broadcast against params: {error}") from error
 
     def like(x, moved):
         if jnp.shape(moved) != x.shape:
-            raise ValueError(
-                f"{' and '.join(strengths)} must broadcast against params, got {moved.shape} for {x.shape}."
-            )
+            raise ValueError(f"{names} must broadcast against params, got {moved.shape} for {x.shape}.")
         return jnp.asarray(moved).astype(x.dtype)
 
     def apply(strengths, params, step_size):
         return over_leaves(lambda x, *s: like(x, prox(widened(x), step_size, *s)), strengths, params)
 
-    def total(value, strengths, params):
-        return sum(jax.tree.leaves(over_leaves(lambda x, *s: value(widened(x), *s), strengths, params)), zero(params))
+    def sum_of(value):
+        def total(strengths, params):
+            return sum(
+                jax.tree.leaves(over_leaves(lambda x, *s: value(widened(x), *s), strengths, params)), zero(params)
+            )
 
-    def most(gauge, strengths, params):
-        def of_leaf(x, *s):
-            return jnp.max(gauge(widened(x), *s), initial=0)
+        return Partial(total, strengths)
 
-        return largest(jax.tree.leaves(over_leaves(of_leaf, strengths, params)), params)
+    def largest_of(gauge):
+        def most(strengths, params):
+            each = over_leaves(lambda x, *s: jnp.max(gauge(widened(x), *s), initial=0), strengths, params)
+            return largest(jax.tree.leaves(each), params)
 
-    known = conjugate and Conjugate(
-        Partial(partial(total, conjugate.value), strengths), Partial(partial(most, conjugate.gauge), strengths)
-    )
-    return Prox(Partial(apply, strengths), Partial(partial(total, value), strengths), known)
+        return Partial(most, strengths)
+
+    known = conjugate and Conjugate(sum_of(conjugate.value), largest_of(conjugate.gauge))
+    return Prox(Partial(apply, strengths), sum_of(value), known)
 
 
 def largest(numbers: Iterable[Any], params: Any) -> Array:

@@ -23,7 +23,7 @@ from nag_optax.solve.eager import Given, Options, solve_eagerly
 from nag_optax.solve.implicit import by_gmres, differentiable, without_derivative
 from nag_optax.solve.loop import Loop, solution_at
 from nag_optax.solve.method import Method
-from nag_optax.solve.problem import as_params, assembled, check_problem, parts_of
+from nag_optax.solve.problem import as_params, assembled, check_params, check_problem, parts_of
 from nag_optax.solve.result import Solution
 from nag_optax.solve.watch import Watch
 from nag_optax.solve.while_loop import varying_with
@@ -134,17 +134,22 @@ def minimize(
     chosen = chosen_method(method, prox, step_size)
     warm = init_params.state if isinstance(init_params, Solution) else None
     params = as_params(init_params.params if isinstance(init_params, Solution) else init_params)
-    check_problem(fun, args, has_aux, prox, linear, params)
+    check_params(params)
+
+    def check() -> None:
+        check_problem(fun, args, has_aux, prox, linear, params)
+
     if screen:
         check_screening(linear, method)
     watch = Watch(max_steps, callback, max_seconds, progress, verbose)
     if implicit_diff:
         given = Given(params, warm, args, prox, linear, step_size, tol)
-        found = solve_eagerly(fun, given, Options(method, has_aux, max_steps, history, stop, screen), watch)
+        found = solve_eagerly(fun, given, Options(method, has_aux, max_steps, history, stop, screen), watch, check)
         if found is not None:
             return found
     if asked := watch.asked_for() or ("screen" if screen else None):
         raise ValueError(f"{asked} is for calls from outside of jax.jit, jax.vmap and derivatives, with implicit_diff.")
+    check()
     dtype = hyperparameter_dtype(params)
     problem, value_and_aux = assembled(
         parts_of(fun, args, has_aux, prox, linear, dtype),

@@ -124,8 +124,6 @@ def check_problem(
       TypeError: if params are not real floating arrays, ``fun`` returns no real scalar, or prox changes structure,
         shapes or dtypes.
     """
-    _check_params(params)
-    hyperparameter_dtype(params)
     if linear is not None:
         check_linear(linear, params)
     _check_function(fun, args, has_aux, params if linear is None else jax.eval_shape(image_function(linear), params))
@@ -145,7 +143,8 @@ def as_params(init_params: Any) -> Any:
         raise TypeError(f"init_params must be real floating arrays: {error}") from error
 
 
-def _check_params(params: Any) -> None:
+def check_params(params: Any) -> None:
+    """Raises TypeError if params are not real floating arrays."""
     for path, leaf in jax.tree_util.tree_leaves_with_path(params):
         if not jnp.issubdtype(leaf.dtype, jnp.floating):
             raise TypeError(f"init_params must be real floating arrays, got {leaf.dtype} at {leaf_name(path)}.")
