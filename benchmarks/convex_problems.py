@@ -1,121 +1,39 @@
 """Convex problems of statistics and signal processing, each with the solvers that can do it.
 
-Every problem is written once for `nag_optax.minimize`, once for JAXopt, and where they know it for scikit-learn and
-skglm. A solver is a function of a tolerance that returns a solution.
+Every problem is written once for `nag_optax.minimize`, once for JAXopt, and where they know it for scikit-learn, skglm,
+Celer and SCICO. A solver is a function of a tolerance that returns a solution.
 """
 
-import warnings
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import sklearn.datasets
 import sklearn.linear_model as linear_model
 
-from nag_optax import prox
-from oracles.lassos import design, with_known_optimum
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # deprecations that the unmaintained package cannot mend
-    import jaxopt
-    import skglm
+from benchmarks.convex_problem import Problem, breast_cancer, celer, jaxopt, skglm
+from benchmarks.convex_sparse import known_optimum, large_sparse_logistic, lasso, sparse_lasso, sparse_logistic
+from nag_optax import losses, prox
+from oracles.lassos import design
 
 
-class Problem(NamedTuple):
-    """f(A x) + g(x).
-
-    Attributes:
-      matrix: A.
-      loss: f, a function of A x.
-      prox: of g, which knows its g.
-      jaxopt_prox: the same for JAXopt, ``jaxopt_prox(params, hyperparams, scaling)``.
-      others: by name, ``solve(tol) -> x``.
-    """
-
-    matrix: Any
-    loss: Callable[[Any], Any]
-    prox: prox.Prox
-    jaxopt_prox: Callable[[Any, Any, Any], Any]
-    others: dict[str, Callable[[float], Any]]
-
-    @property
-    def penalty(self) -> Callable[[Any], Any]:
-        """Returns g."""
-        assert self.prox.value is not None
-        return self.prox.value
-
-    def value(self, x):
-        """F + g."""
-        return self.loss(self.matrix @ x) + self.penalty(x)
-
-
-def squares(y):
-    """|z - y|^2 / 2."""
-    y = jnp.asarray(y)
-    return lambda z: 0.5 * jnp.sum((z - y) ** 2)
-
-
-def lasso(samples, features, rho, share, seed=27):
-    """|X w - y|^2 / 2 + lambda |w|_1, lambda a share of the smallest that makes w = 0."""
-    X, y, _ = design(samples, features, rho, seed)
-    return lasso_of(X, y, share * abs(X.T @ y).max())
-
-
-def lasso_of(X, y, strength):
-    """The same for given data."""
-    alpha, n = strength / len(y), 1_000_000
-
-    def descend(tol):
-        return linear_model.Lasso(alpha, fit_intercept=False, tol=tol, max_iter=n).fit(X, y).coef_
-
-    def work(tol):
-        return skglm.Lasso(alpha, fit_intercept=False, tol=tol, max_iter=200).fit(X, y).coef_
-
-    others = {"scikit-learn, coordinate descent": descend, "skglm": work}
-    return Problem(
-        jnp.asarray(X),
-        squares(y),
-        prox.l1(strength),
-        lambda v, _, s: jaxopt.prox.prox_lasso(v, strength, s),
-        others,
-    )
-
-
-def known_optimum(samples=400, features=1000, nonzeros=60, seed=1):
-    """Nesterov's LASSO of 2013, whose solution is constructed."""
-    X, y, _ = with_known_optimum(samples, features, nonzeros, seed)
-    return lasso_of(X, y, 1.0)
-
-
-def logistic(strength, penalty):
-    """Logistic regression on the breast cancer data, standardised, without an intercept."""
-    X, target = sklearn.datasets.load_breast_cancer(return_X_y=True)
-    X = (X - X.mean(0)) / X.std(0)
-    signs = 2.0 * target - 1
-    n, y = len(signs), jnp.asarray(signs)
-    scikit = {
-        "l1": ("saga", lambda tol: dict(solver="saga", l1_ratio=1.0, tol=tol)),
-        "l2": ("lbfgs", lambda tol: dict(solver="lbfgs", tol=tol)),
-    }
-    name, options = scikit[penalty]
+def ridge_logistic(strength):
+    """Mean logistic loss + lambda |w|^2 / 2, without an intercept."""
+    X, labels = breast_cancer()
+    n = len(labels)
 
     def fit(tol):
         model = linear_model.LogisticRegression(
-            C=1 / (n * strength), fit_intercept=False, max_iter=1_000_000, random_state=0, **options(tol)
+            C=1 / (n * strength), fit_intercept=False, solver="lbfgs", tol=tol, max_iter=1_000_000
         )
-        return model.fit(X, signs).coef_[0]
+        return model.fit(X, labels).coef_[0]
 
-    operators = {
-        "l1": (prox.l1(strength), lambda v, _, s: jaxopt.prox.prox_lasso(v, strength, s)),
-        "l2": (prox.l2_squared(strength), lambda v, _, s: jaxopt.prox.prox_ridge(v, strength, s)),
-    }
     return Problem(
         jnp.asarray(X),
-        lambda z: jnp.mean(jnp.logaddexp(0, -y * z)),
-        *operators[penalty],
-        {f"scikit-learn, {name}": fit},
+        losses.logistic(labels, 1 / n),
+        prox.l2_squared(strength),
+        lambda v, _, s: jaxopt.prox.prox_ridge(v, strength, s),
+        {"scikit-learn, lbfgs": fit},
     )
 
 
@@ -125,7 +43,7 @@ def non_negative_least_squares(samples=400, features=300, seed=3):
     y = X @ abs(truth) + np.random.default_rng(seed).standard_normal(samples)
     return Problem(
         jnp.asarray(X),
-        squares(y),
+        losses.squared(y),
         prox.non_negative(),
         lambda v, _, s: jaxopt.projection.projection_non_negative(v),
         {
@@ -140,11 +58,15 @@ def group_lasso(samples=300, groups=100, size=5, seed=4):
     """|X w - y|^2 / 2 + lambda sum of |w_group|_2."""
     X, y, _ = design(samples, groups * size, 0.6, seed)
     strength = 0.05 * np.linalg.norm((X.T @ y).reshape(groups, size), axis=1).max()
-    whole = prox.group_lasso(strength)
-    penalty = whole.value
-    assert penalty is not None
+    whole: Any = prox.group_lasso(strength)
+
+    def by_rows(function, *more):
+        return lambda v: function(v.reshape(groups, size), *more)
+
     operator = prox.Prox(
-        lambda v, s: whole(v.reshape(groups, size), s).reshape(v.shape), lambda v: penalty(v.reshape(groups, size))
+        lambda v, s: whole(v.reshape(groups, size), s).reshape(v.shape),
+        by_rows(whole.value),
+        prox.Conjugate(by_rows(whole.conjugate.value), by_rows(whole.conjugate.gauge)),
     )
 
     def theirs(v, _, s):
@@ -155,7 +77,12 @@ def group_lasso(samples=300, groups=100, size=5, seed=4):
         model = skglm.GroupLasso(groups=size, alpha=strength / samples, fit_intercept=False, tol=tol, max_iter=1000)
         return model.fit(X, y).coef_
 
-    return Problem(jnp.asarray(X), squares(y), operator, theirs, {"skglm": fit})
+    def celerate(tol):
+        model = celer.GroupLasso(groups=size, alpha=strength / samples, fit_intercept=False, tol=tol, max_iter=1000)
+        return model.fit(X, y).coef_
+
+    others = {"skglm": fit, "Celer": celerate}
+    return Problem(jnp.asarray(X), losses.squared(y), operator, theirs, others)
 
 
 def box_qp(size=500, seed=5):
@@ -166,7 +93,7 @@ def box_qp(size=500, seed=5):
     y = A @ rng.standard_normal(size) * 2
     return Problem(
         jnp.asarray(A),
-        squares(y),
+        losses.squared(y),
         prox.box(-0.5, 0.5),
         lambda v, _, s: jaxopt.projection.projection_box(v, (-0.5, 0.5)),
         {},
@@ -182,20 +109,23 @@ def total_variation(samples=300, seed=6):
     K /= K.sum(1, keepdims=True)
     y = K @ signal + 0.05 * rng.standard_normal(samples)
     operator = prox.total_variation_1d(0.1)  # JAXopt has none, and borrows it
-    return Problem(jnp.asarray(K), squares(y), operator, lambda v, _, s: operator(v, s), {})
+    return Problem(jnp.asarray(K), losses.squared(y), operator, lambda v, _, s: operator(v, s), {})
 
 
 def problems():
     """All of them, by name."""
     return {
+        "LASSO 500 x 2000, 0.5": lasso(500, 2000, 0.6, 0.5),
         "LASSO 500 x 2000, 0.1": lasso(500, 2000, 0.6, 0.1),
         "LASSO 500 x 2000, 0.01": lasso(500, 2000, 0.6, 0.01),
         "LASSO 100 x 10000, 0.1": lasso(100, 10_000, 0.0, 0.1),
         "LASSO 500 x 600, 0.05": lasso(500, 600, 0.6, 0.05),
         "LASSO 10000 x 100, 0.1": lasso(10_000, 100, 0.6, 0.1),
         "LASSO with known optimum": known_optimum(),
-        "sparse logistic regression": logistic(1e-3, "l1"),
-        "ridge logistic regression": logistic(1e-4, "l2"),
+        "sparse LASSO 5000 x 20000, 0.1": sparse_lasso(5000, 20_000, 500_000, 0.1),
+        "sparse logistic regression": sparse_logistic(*breast_cancer(), 1e-3),
+        "sparse logistic 20000 x 50000": large_sparse_logistic(),
+        "ridge logistic regression": ridge_logistic(1e-4),
         "non-negative least squares": non_negative_least_squares(),
         "group LASSO": group_lasso(),
         "box QP": box_qp(),

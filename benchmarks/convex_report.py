@@ -5,17 +5,20 @@ from typing import NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 
-from benchmarks.convex_solvers import OURS, PEER
+from benchmarks.convex_solvers import OURS, PEER, SCREENED
 from benchmarks.pictures import BLACK, BLUE, GREEN, PINK, SKY, finish
 from benchmarks.report import heading, table
 
-DESCENT = "scikit-learn, coordinate descent"
 DRAWN = 1e-6
 MARKS = {
     OURS: ("o", BLUE),
     PEER: ("o", SKY),
+    SCREENED: ("*", BLUE),
     "skglm": ("D", PINK),
-    DESCENT: ("^", GREEN),
+    "Celer": ("X", PINK),
+    "SCICO": ("h", BLACK),
+    "scikit-learn, liblinear": ("<", GREEN),
+    "scikit-learn, coordinate descent": ("^", GREEN),
     "scikit-learn, saga": ("s", GREEN),
     "scikit-learn, lbfgs": ("v", GREEN),
     "scikit-learn, positive=True": ("P", GREEN),
@@ -61,12 +64,8 @@ def lines(results, scaled):
     yield from table(
         ["to", "problems", "seconds", "products", "products, worst problem"], (over_peer(results, t) for t in targets)
     )
-    yield ""
-    for problem, rows in results.items():
-        seconds = {row.solver: row.seconds for row in rows if row.target == targets[-1]}
-        if seconds.get(OURS) and seconds.get(DESCENT):
-            ratio = seconds[OURS] / seconds[DESCENT]
-            yield f"* {problem} to {targets[-1]:g}: {ratio:.2f}x of the seconds of {DESCENT}."
+    yield from ("", "On sparse problems, our better call against the best of those that descend coordinates:", "")
+    yield from table(["problem", *(f"to {t:g}" for t in targets)], over_descent(results, targets))
     yield ""
     solved = (f"in {dtype} {OURS} solves {of[OURS]}, {PEER} {of[PEER]}" for dtype, of in scaled.items())
     yield "One LASSO scaled 25 ways: " + "; ".join(solved) + "."
@@ -84,6 +83,19 @@ def over_peer(results, target):
     seconds, products = np.exp(np.mean(np.log(pairs), axis=0))
     most = max(ratio for _, ratio in pairs)
     return [f"{target:g}", str(len(pairs)), *(f"{ratio:.2f}x" for ratio in (seconds, products, most))]
+
+
+def over_descent(results, targets):
+    """Rows of ratios, of the problems that have such a peer."""
+    for problem, rows in results.items():
+        cells = []
+        for target in targets:
+            seconds = {row.solver: row.seconds for row in rows if row.target == target and row.seconds}
+            ours = [seconds[s] for s in (OURS, SCREENED) if s in seconds]
+            theirs = [x for solver, x in seconds.items() if solver not in (OURS, SCREENED, PEER, "SCICO")]
+            cells.append(f"{min(ours) / min(theirs):.2f}x" if ours and theirs else "-")
+        if any(row.solver == SCREENED for row in rows):
+            yield [problem, *cells]
 
 
 def plot(results):

@@ -1,6 +1,8 @@
-"""Data of sparse regression, in NumPy."""
+"""Data of sparse regression, in NumPy and SciPy."""
 
 import numpy as np
+from scipy.sparse import coo_matrix, diags
+from scipy.sparse.linalg import norm
 
 
 def design(samples, features, rho, seed, density=0.2, snr=3.0):
@@ -12,6 +14,20 @@ def design(samples, features, rho, seed, density=0.2, snr=3.0):
     truth = np.where(rng.random(features) < density, rng.standard_normal(features), 0)
     signal, noise = X @ truth, rng.standard_normal(samples)
     return X, signal + noise * np.linalg.norm(signal) / np.linalg.norm(noise) / snr, truth
+
+
+def sparse_design(samples, features, entries, seed, density=0.01):
+    """A SciPy matrix like counts of words, a response of a sparse truth in noise, and the truth.
+
+    Of so many positive entries, a third is in a thirtieth of the columns, whose norms are 1.
+    """
+    rng = np.random.default_rng(seed)
+    at = rng.integers(0, samples, entries), (features * rng.random(entries) ** 3).astype(int)
+    X = coo_matrix((abs(rng.standard_normal(entries)), at), (samples, features)).tocsc()
+    X.sum_duplicates()
+    X = X @ diags(1 / np.maximum(norm(X, axis=0), 1e-12))
+    truth = np.where(rng.random(features) < density, 10 * rng.standard_normal(features), 0)
+    return X, X @ truth + rng.standard_normal(samples), truth
 
 
 def with_known_optimum(samples, features, nonzeros, seed):

@@ -120,8 +120,8 @@ class WorkingSets:
         bound = sight.bound
         value = float(run.point.value)
         gap = (value - float(bound)) / abs(value) if np.isfinite(value) and value else 1.0
-        support = int(np.isinf(wish).sum())
-        size = min(_bucket(max(SMALLEST, 2 * support)), _bucket(max(int((wish > 0).sum()), 1)))
+        support, wanted = int(np.isinf(wish).sum()), int((wish > 0).sum())
+        size = min(_bucket(max(SMALLEST, 2 * support, wanted // 4)), _bucket(max(wanted, 1)))
         finished = gap <= self._tol or int(run.status) == Status.STALLED or 2 * size > self._size
         if finished or (self._columns is not None and self._inner_tol <= self._tol / 2 and support == size):
             self._whole = True
@@ -141,7 +141,7 @@ def _taker(matrix: Any) -> Callable[[np.ndarray], Columns]:
     if not isinstance(matrix, BCOO):
         return lambda rows: Columns(_take_dense(matrix, rows), jnp.asarray(rows))
     data, (at, of) = np.asarray(matrix.data), np.asarray(matrix.indices).T
-    order = np.argsort(of, kind="stable")
+    order = _order(of)
     data, at, starts = data[order], at[order], np.searchsorted(of[order], np.arange(matrix.shape[1] + 1))
 
     def take(rows: np.ndarray) -> Columns:
@@ -158,6 +158,14 @@ def _taker(matrix: Any) -> Callable[[np.ndarray], Columns]:
         return Columns(part, jnp.asarray(rows))
 
     return take
+
+
+def _order(columns: np.ndarray) -> np.ndarray:
+    """The stable order of column numbers, by digits of 16 bits, which NumPy sorts in linear time."""
+    if np.all(columns[:-1] <= columns[1:]):
+        return np.arange(len(columns))
+    order = np.argsort((columns & 0xFFFF).astype(np.uint16), kind="stable")
+    return order[np.argsort((columns >> 16)[order].astype(np.uint16), kind="stable")]
 
 
 @jax.jit
