@@ -167,7 +167,7 @@ def _upper_smoothness(smoothness: Any, value_fn: Any, params: Any, value: Array,
     def too_small(L):
         eta = 1 / (2.5 * L)
         moved = prox(trees.plus(params, -eta, gradient), eta)
-        change = trees.norm(trees.minus(jax.grad(value_fn)(moved), gradient))
+        change = trees.norm(trees.minus(curvature.ascent(value_fn)(moved), gradient))
         return ~(change <= L * trees.norm(trees.minus(moved, params)))
 
     trials = 200

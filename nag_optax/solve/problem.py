@@ -121,8 +121,8 @@ def check_problem(
     """Checks a problem before its first step.
 
     Raises:
-      TypeError: if params are neither floating nor complex arrays, ``fun`` returns no real scalar, or prox changes structure,
-        shapes or dtypes.
+      TypeError: if params are neither floating nor complex arrays, ``fun`` returns no real scalar, or prox changes
+        structure, shapes or dtypes.
     """
     _check_params(params)
     hyperparameter_dtype(params)
