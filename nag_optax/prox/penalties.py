@@ -211,8 +211,8 @@ def _shrink(x: Array, threshold: Any) -> Array:
 
 def _shrink_by_norm(x: Array, norm: Array, threshold: Any) -> Array:
     """x, its norm shortened by the threshold."""
-    vanishes = norm <= threshold
-    return x * jnp.where(vanishes, 0, 1 - threshold / jnp.where(vanishes, 1, norm))
+    vanishes = (norm <= threshold) & (threshold > 0)
+    return x * jnp.where(vanishes, 0, 1 - threshold / jnp.where(vanishes | (norm == 0), 1, norm))
 
 
 def _safe_norm(x: Array, axis: Any) -> Array:
