@@ -80,7 +80,8 @@ def ac_fgm(
       alpha: how fast tau grows without curvature, in [0, 1].
 
     Returns:
-      A gradient transformation; ``update`` needs params and ``value=``, f at params.
+      A gradient transformation; ``update`` needs params and ``value=``, f at params. For complex params,
+      gradients are the conjugates of those of ``jax.grad``, as everywhere in Optax.
 
     Raises:
       ValueError: in ``update``, if params, the loss or both ``smoothness`` and ``value_fn=`` are missing.

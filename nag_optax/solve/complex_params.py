@@ -94,10 +94,11 @@ def _image_in_pairs(linear: Any, pairs: Any) -> Any:
 
 
 def _prox_of_pairs(prox: Prox, params: Any) -> Prox:
-    if prox.value and _any_complex(jax.eval_shape(lambda x: jnp.asarray(prox.value(x)), params)):
+    value = prox.value
+    if value and _any_complex(jax.eval_shape(lambda x: jnp.asarray(value(x)), params)):
         raise TypeError("prox must know a real g, got a complex value.")
     return Prox(
         Partial(_in_pairs, prox.apply),
-        prox.value and Partial(_of_pairs, prox.value),
+        value and Partial(_of_pairs, value),
         prox.conjugate and Conjugate(*(Partial(_of_pairs, f) for f in prox.conjugate)),
     )

@@ -1,6 +1,7 @@
 """Operators of complex leaves: the argmin and the conjugate of the real inner product Re <v, x>; others refuse."""
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -112,7 +113,8 @@ def inner(a, b):
 
 @pytest.mark.parametrize("name", [name for name, operator in OPERATORS.items() if operator.conjugate])
 def test_conjugates_are_fenchel_s(name):
-    g, step, v = OPERATORS[name], 0.6, point(0)
+    g: Any = OPERATORS[name]
+    step, v = 0.6, point(0)
     value, conjugate, gauge = map(jax.jit, (g.value, *g.conjugate))
     x = compiled(name)(v, step)
     u = jax.tree.map(lambda a: a / step, plus(v, -1, x))  # a subgradient of g at x

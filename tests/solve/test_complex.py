@@ -1,6 +1,7 @@
 """Complex params: solutions are those of NumPy, which knows nothing of pairs of real numbers."""
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -218,4 +219,5 @@ def test_batches_paths_and_histories():
     for vectorized in (False, True):
         along = path(squares, jnp.zeros(20, complex), strengths, vectorized=vectorized, history=True, tol=1e-12)
         np.testing.assert_allclose(along.params[1], both[0], atol=1e-8)
-        assert along.state.history.value.dtype == along.value.dtype == jnp.float64
+        history: Any = along.state.history
+        assert history.value.dtype == along.value.dtype == jnp.float64
