@@ -32,6 +32,11 @@ def along_gradient(gradient_of: Callable[[Any], Any], params: Any, value: Array,
     return jnp.where((curvature > 0) & jnp.isfinite(curvature), curvature, 1 / far)
 
 
+def ascent(value_fn: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The gradient of a function as transformations get it: of complex params, the conjugate of JAX's."""
+    return lambda params: jax.tree.map(jnp.conj, jax.grad(value_fn)(params))
+
+
 def between(f_old: Array, f_new: Array, slope: Array, turn: Array, squared_change: Array) -> Array:
     """|dg|^2 / (2 D(x_old, x_new)), the curvature that parameter-free methods use; 0 where it would be 0 / 0.
 
@@ -70,4 +75,4 @@ def at_the_start(smoothness: Any, value_fn: Any, params: Any, value: Array, grad
         return smoothness
     if value_fn is None:
         raise ValueError(f"{name} needs smoothness=, or update(..., value_fn=loss) to measure it.")
-    return along_gradient(jax.grad(value_fn), params, value, gradient)
+    return along_gradient(ascent(value_fn), params, value, gradient)

@@ -51,6 +51,7 @@ class Samples(NamedTuple):
       curvature: a bound of the second derivative of value, or None.
       classes: whether a sample is a row of z.
       numbered: whether its target is the number of a class.
+      of_complex: whether z and y may be complex; the conjugate is that of the inner product Re <u, z>.
     """
 
     value: Callable[..., Array]
@@ -58,6 +59,7 @@ class Samples(NamedTuple):
     curvature: float | None
     classes: bool = False
     numbered: bool = False
+    of_complex: bool = False
 
     def loss(self, targets: Any, weights: Any, *more: Any) -> Loss:
         """The loss of a sum over samples. Its functions compare equal where those of the samples are one constant."""
@@ -89,6 +91,7 @@ class Samples(NamedTuple):
     def _check(self, targets: Array, weights: Array, z: Array) -> None:
         if self.classes and not z.ndim:
             raise ValueError("predictions must be [..., classes], got a scalar.")
+        self._check_dtypes(targets, z)
         samples = z.shape[:-1] if self.classes else z.shape
         wanted = samples if self.numbered else z.shape
         for name, array, shape in (("targets", targets, wanted), ("weights", weights, samples)):
@@ -101,6 +104,16 @@ class Samples(NamedTuple):
                 raise ValueError(f"{name} must broadcast against {kind}, got {array.shape} for {z.shape}.")
         if self.numbered and is_concrete(targets) and np.any(np.asarray(targets) >= z.shape[-1]):
             raise ValueError(f"labels must be below {z.shape[-1]}, the number of classes of predictions.")
+
+    def _check_dtypes(self, targets: Array, z: Array) -> None:
+        complex_targets, complex_z = map(jnp.iscomplexobj, (targets, z))
+        if (complex_targets or complex_z) and not self.of_complex:
+            raise TypeError(
+                "this loss is for real predictions and targets (losses.squared takes complex ones), got "
+                f"{z.dtype} and {targets.dtype}."
+            )
+        if complex_targets and not complex_z:
+            raise TypeError(f"targets must be real where predictions are, got {targets.dtype} for {z.dtype}.")
 
 
 def as_numbers(labels: Any) -> Array:

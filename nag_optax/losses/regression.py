@@ -1,4 +1,4 @@
-"""Losses of real targets."""
+"""Losses of numbers."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from nag_optax.validation import check_entries, check_number
 
 
 def squared(targets: Any, weights: Any = 1.0) -> Loss:
-    """h(z, y) = (z - y)^2 / 2: least squares.
+    """h(z, y) = |z - y|^2 / 2: least squares, of complex predictions and targets too.
 
     >>> import jax.numpy as jnp
     >>> from nag_optax import losses
@@ -49,6 +49,11 @@ def poisson(counts: Any, weights: Any = 1.0) -> Loss:
     return _POISSON.loss(counts, weights)
 
 
+def _square(r):
+    """|r|^2; by a modulus, its second derivative at 0 would be lost."""
+    return (r.conj() * r).real
+
+
 def _of_huber(u, y, delta):
     inside = jnp.clip(u, -delta, delta)
     return inside_of(u, inside, inside**2 / 2 + inside * y)
@@ -60,6 +65,8 @@ def _of_poisson(u, y):
     return inside_of(p, inside, xlogy(inside, inside) - inside)
 
 
-_SQUARED = Samples(lambda z, y: jnp.abs(z - y) ** 2 / 2, lambda u, y: jnp.abs(u) ** 2 / 2 + (u.conj() * y).real, 1.0)
+_SQUARED = Samples(
+    lambda z, y: _square(z - y) / 2, lambda u, y: _square(u) / 2 + (u.conj() * y).real, 1.0, of_complex=True
+)
 _HUBER = Samples(lambda z, y, delta: optax.losses.huber_loss(z, y, delta=delta), _of_huber, 1.0)
 _POISSON = Samples(lambda z, y: jnp.exp(z) - y * z, _of_poisson, None)

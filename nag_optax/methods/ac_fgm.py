@@ -80,7 +80,8 @@ def ac_fgm(
       alpha: how fast tau grows without curvature, in [0, 1].
 
     Returns:
-      A gradient transformation; ``update`` needs params and ``value=``, f at params.
+      A gradient transformation; ``update`` needs params and ``value=``, f at params. For complex params,
+      gradients are the conjugates of those of ``jax.grad``, as everywhere in Optax.
 
     Raises:
       ValueError: in ``update``, if params, the loss or both ``smoothness`` and ``value_fn=`` are missing.
@@ -167,7 +168,7 @@ def _upper_smoothness(smoothness: Any, value_fn: Any, params: Any, value: Array,
     def too_small(L):
         eta = 1 / (2.5 * L)
         moved = prox(trees.plus(params, -eta, gradient), eta)
-        change = trees.norm(trees.minus(jax.grad(value_fn)(moved), gradient))
+        change = trees.norm(trees.minus(curvature.ascent(value_fn)(moved), gradient))
         return ~(change <= L * trees.norm(trees.minus(moved, params)))
 
     trials = 200

@@ -79,7 +79,8 @@ def fista(
         the momentum must be the default, and ``restart`` must be "gradient" or None.
 
     Returns:
-      A gradient transformation for the gradients of f at params; ``update`` needs params. Params are y, and
+      A gradient transformation for the gradients of f at params, which for complex params are the conjugates of those
+      of ``jax.grad``, as everywhere in Optax; ``update`` needs params. Params are y, and
       `nag_optax.eval_params` returns x, exactly as the prox returned it.
 
     Raises:

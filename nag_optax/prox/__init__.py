@@ -5,6 +5,11 @@ make such operators on pytrees: common penalties and constraints of statistics a
 combine them. Each docstring gives g. Strengths may be traced: under ``jax.jit``, ``jax.vmap`` and ``jax.grad`` they are
 ordinary arguments.
 
+Complex leaves keep their phase, with the inner product Re <v, x>: in l1, l2_squared, elastic_net, huber (of moduli),
+group_lasso, l2_norm, linf_norm, nuclear_norm, and the projections of Optax onto a ball. Rules that combine operators
+take what those take. Where real numbers are meant, non_negative, non_negative_l1, box, simplex, total_variation_1d and
+other projections of Optax, a complex leaf raises TypeError.
+
 Projections are those of Optax where it has them. You can also pass your own function ``(params, step_size) -> params``.
 
 >>> import jax.numpy as jnp

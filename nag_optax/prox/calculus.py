@@ -50,11 +50,14 @@ def translated(prox: Prox, center: Any) -> Prox:
     Array([3.], dtype=float32)
     """
     whole = operator(prox)
-    check_entries("center", center)
+    check_entries("center", jax.tree.map(lambda c: [c.real, c.imag] if jnp.iscomplexobj(c) else c, center))
 
     def from_center(center, params):
         if jax.tree.structure(params) != jax.tree.structure(center):
             raise ValueError(f"center must be a pytree like params, got {jax.tree.structure(center)}.")
+        for x, c in zip(jax.tree.leaves(params), jax.tree.leaves(center), strict=True):
+            if jnp.iscomplexobj(c) and not jnp.iscomplexobj(x):
+                raise TypeError(f"center must be real where params are, got {jnp.result_type(c)} for {x.dtype}.")
         try:
             return jax.tree.map(lambda x, c: (x - c).astype(x.dtype), params, center)
         except (TypeError, ValueError) as error:

@@ -10,7 +10,8 @@ import numpy as np
 import optax
 from jax.tree_util import Partial
 
-from nag_optax.prox.operator import Conjugate, Prox, for_each_leaf, largest, ratio, zero
+from nag_optax.prox.foreign import innermost
+from nag_optax.prox.operator import Conjugate, Prox, check_real, for_each_leaf, largest, ratio, real_only, zero
 from nag_optax.scalars import Scalar
 from nag_optax.trees import widened
 from nag_optax.validation import check_entries, check_number, check_takes, is_concrete
@@ -21,7 +22,8 @@ def from_projection(projection: Callable[..., Any], *arguments: Any, **keywords:
 
     Args:
       projection: ``projection(params, *arguments, **keywords) -> params``, onto a convex set; every function of
-        ``optax.projections`` onto a ball, box, simplex or hyperplane, or your own.
+        ``optax.projections`` onto a ball, box, simplex or hyperplane, or your own. Of Optax's, those onto a ball take
+        complex leaves too.
       *arguments: passed on; they may be traced.
       **keywords: passed on; they may be traced.
 
@@ -37,8 +39,8 @@ def from_projection(projection: Callable[..., Any], *arguments: Any, **keywords:
         # One dtype for all leaves, and JAX's default: some projections ravel, and some make constants.
         dtype = jnp.promote_types(jnp.result_type(float), zero(params).dtype)
         wide = jax.tree.map(lambda x: widened(x, dtype), params)
-        projected = projection(wide, *arguments, **keywords)
-        return jax.tree.map(lambda x, p: p.astype(x.dtype), params, projected)
+        project = _of_moduli(projection) if any(map(jnp.iscomplexobj, jax.tree.leaves(params))) else projection
+        return jax.tree.map(_like, params, project(wide, *arguments, **keywords))
 
     return Prox(Partial(apply, arguments, keywords), zero)
 
@@ -52,7 +54,8 @@ def non_negative() -> Prox:
     Array([1., 0.], dtype=float32)
     """
     known = Conjugate(zero, lambda v: largest((jnp.max(ratio(x, 0), initial=0) for x in jax.tree.leaves(v)), v))
-    return from_projection(optax.projections.projection_non_negative)._replace(conjugate=known)
+    projection = from_projection(optax.projections.projection_non_negative)
+    return real_only("non_negative", projection._replace(conjugate=known))
 
 
 def box(lower: Any, upper: Any) -> Prox:
@@ -92,7 +95,7 @@ def box(lower: Any, upper: Any) -> Prox:
         return largest(each(outside, lower, upper, v), v)
 
     known = Conjugate(Partial(support, lower, upper), Partial(gauge, lower, upper))
-    return from_projection(projection, lower, upper)._replace(conjugate=known)
+    return real_only("box", from_projection(projection, lower, upper)._replace(conjugate=known))
 
 
 def simplex(scale: Scalar = 1.0) -> Prox:
@@ -109,7 +112,38 @@ def simplex(scale: Scalar = 1.0) -> Prox:
         return scale * reduce(jnp.maximum, (jnp.max(widened(x), initial=-jnp.inf) for x in jax.tree.leaves(v)))
 
     known = Conjugate(Partial(support, scale), zero)
-    return from_projection(optax.projections.projection_simplex, scale)._replace(conjugate=known)
+    projection = from_projection(optax.projections.projection_simplex, scale)
+    return real_only("simplex", projection._replace(conjugate=known))
+
+
+def _of_moduli(projection: Callable[..., Any]) -> Callable[..., Any]:
+    """A projection of Optax onto a ball as one of complex leaves, which keep their phase; others as they are.
+
+    Optax's signs have no derivative, and its clips no meaning, of complex numbers.
+    """
+    function = innermost(projection)
+    if not (getattr(function, "__module__", None) or "").startswith("optax.projections"):
+        return projection
+    name = function.__name__
+
+    def project(params, *arguments, **keywords):
+        if not name.endswith("_ball"):
+            check_real(name, params)
+        sizes = jax.tree.map(_modulus, params)
+        return jax.tree.map(lambda x, p, m: x * (p / m), params, projection(sizes, *arguments, **keywords), sizes)
+
+    return project
+
+
+def _modulus(x: Any) -> Any:
+    """|x|, and a negligible number for 0, which tells how the projection scales what is small."""
+    return jnp.where(x == 0, jnp.finfo(x.dtype).tiny ** 0.5, jnp.abs(x))
+
+
+def _like(x: Any, projected: Any) -> Any:
+    if jnp.iscomplexobj(projected) and not jnp.iscomplexobj(x):
+        raise TypeError(f"projection must keep real leaves real, got {projected.dtype} for {x.dtype}.")
+    return projected.astype(x.dtype)
 
 
 def _largest_product(v: Any, lower: Any, upper: Any) -> Any:

@@ -22,9 +22,7 @@ LARGEST = 10_000
 
 def check_prox(name: str, prox: Any) -> None:
     """Raises TypeError if this is not an operator: not called yet, a projection, or not a function of two arguments."""
-    function = prox.apply if isinstance(prox, Prox) else prox
-    while isinstance(function, partial):
-        function = function.func
+    function = innermost(prox.apply if isinstance(prox, Prox) else prox)
     module = getattr(function, "__module__", None) or ""
     called = getattr(function, "__name__", "")
     public = function is prox and "<locals>" not in getattr(prox, "__qualname__", "")
@@ -36,6 +34,13 @@ def check_prox(name: str, prox: Any) -> None:
         raise TypeError(f"{name} must be an operator, a function (params, step_size) -> params, got {called}.")
     hint = "a function (params, step_size) -> params; for a projection there is prox.from_projection"
     check_takes(name, prox, 2, hint)
+
+
+def innermost(function: Any) -> Any:
+    """The function, without the arguments that ``functools.partial`` has bound."""
+    while isinstance(function, partial):
+        function = function.func
+    return function
 
 
 def operator(prox: Any) -> Prox:
@@ -69,7 +74,7 @@ def check_steps(name: str, prox: Any, params: Any) -> None:
 
 
 def _flat(tree: Any) -> Any:
-    return np.concatenate([np.asarray(x, float).ravel() for x in jax.tree.leaves(tree)])
+    return np.concatenate([np.asarray(x, complex).ravel() for x in jax.tree.leaves(tree)])
 
 
 def _projection(name: str, called: str) -> TypeError:

@@ -12,7 +12,7 @@ from jax.tree_util import Partial
 from nag_optax.renamed import renamed_arguments
 from nag_optax.scalars import Scalar, hyperparameter_dtype
 from nag_optax.trees import widened
-from nag_optax.validation import check_entries
+from nag_optax.validation import check_entries, leaf_name
 
 
 class Conjugate(NamedTuple):
@@ -130,6 +130,27 @@ def per_leaf(
 
     known = conjugate and Conjugate(sum_of(conjugate.value), largest_of(conjugate.gauge))
     return Prox(Partial(apply, strengths), sum_of(value), known)
+
+
+def real_only(name: str, prox: Prox) -> Prox:
+    """The operator; it raises TypeError for complex leaves, among which it knows no order."""
+
+    def checked(function):
+        def of_real(function, params, *rest):
+            check_real(name, params)
+            return function(params, *rest)
+
+        return Partial(of_real, function)
+
+    known = prox.conjugate and Conjugate(*map(checked, prox.conjugate))
+    return Prox(checked(prox.apply), prox.value and checked(prox.value), known)
+
+
+def check_real(name: str, params: Any) -> None:
+    """Raises TypeError for a complex leaf."""
+    for path, x in jax.tree_util.tree_leaves_with_path(params):
+        if jnp.iscomplexobj(x):
+            raise TypeError(f"{name} is for real params, got {x.dtype} at {leaf_name(path)}: mask the leaf out.")
 
 
 def largest(numbers: Iterable[Any], params: Any) -> Array:

@@ -15,7 +15,7 @@ from jax import Array
 from jax.tree_util import Partial
 
 from nag_optax.prox.constraints import from_projection
-from nag_optax.prox.operator import Conjugate, Prox, largest, per_leaf, ratio, zero
+from nag_optax.prox.operator import Conjugate, Prox, largest, per_leaf, ratio, real_only, zero
 from nag_optax.scalars import Scalar
 from nag_optax.trees import squared_norm, total, widened
 from nag_optax.validation import check_integer, check_number
@@ -81,12 +81,13 @@ def non_negative_l1(strength: Any = 1.0) -> Prox:
     >>> non_negative_l1(0.5)(jnp.array([2.0, -0.3, 0.4]), step_size=1.0)
     Array([1.5, 0. , 0. ], dtype=float32)
     """
-    return per_leaf(
+    operator = per_leaf(
         lambda x, step_size, s: jnp.maximum(x - step_size * s, 0),
         lambda x, s: jnp.sum(s * x),
         Conjugate(_nothing, lambda v, s: ratio(jnp.maximum(v, 0), s)),
         strength=strength,
     )
+    return real_only("non_negative_l1", operator)
 
 
 def huber(strength: Any = 1.0, delta: Any = 1.0) -> Prox:
@@ -210,8 +211,8 @@ def _shrink(x: Array, threshold: Any) -> Array:
 
 def _shrink_by_norm(x: Array, norm: Array, threshold: Any) -> Array:
     """x, its norm shortened by the threshold."""
-    vanishes = norm <= threshold
-    return x * jnp.where(vanishes, 0, 1 - threshold / jnp.where(vanishes, 1, norm))
+    vanishes = (norm <= threshold) & (threshold > 0)
+    return x * jnp.where(vanishes, 0, 1 - threshold / jnp.where(vanishes | (norm == 0), 1, norm))
 
 
 def _safe_norm(x: Array, axis: Any) -> Array:

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from nag_optax.prox.operator import Prox, per_leaf
+from nag_optax.prox.operator import Prox, per_leaf, real_only
 
 
 def total_variation_1d(strength: Any = 1.0) -> Prox:
@@ -39,7 +39,8 @@ def total_variation_1d(strength: Any = 1.0) -> Prox:
             denoise = jax.vmap(denoise)
         return denoise(x, threshold)
 
-    return per_leaf(prox, lambda x, s: jnp.sum(s * jnp.sum(jnp.abs(jnp.diff(signal(x))), -1)), strength=strength)
+    operator = per_leaf(prox, lambda x, s: jnp.sum(s * jnp.sum(jnp.abs(jnp.diff(signal(x))), -1)), strength=strength)
+    return real_only("total_variation_1d", operator)
 
 
 class _Scan(NamedTuple):

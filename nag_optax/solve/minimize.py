@@ -19,6 +19,7 @@ from nag_optax.prox.operator import is_none
 from nag_optax.scalars import Scalar, hyperparameter_dtype
 from nag_optax.solve.certificate import why_none
 from nag_optax.solve.choice import chosen_method
+from nag_optax.solve.complex_params import in_pairs, with_complex_params
 from nag_optax.solve.eager import Given, Options, solve_eagerly
 from nag_optax.solve.implicit import by_gmres, differentiable, without_derivative
 from nag_optax.solve.loop import Loop, solution_at
@@ -63,7 +64,8 @@ def minimize(
 
     Args:
       fun: ``fun(params, *args)`` returns f, a real scalar, or (f, aux) with ``has_aux``.
-      init_params: a pytree of real floating arrays, where to begin; or a `Solution`, to go on from it.
+      init_params: a pytree of floating or complex arrays, where to begin; or a `Solution`, to go on from it. To a
+        transformation, a `Method` and ``linear_solve``, a complex array is a pair (real, imag) of real ones.
       prox: an operator of `nag_optax.prox`, or a function ``(params, step_size) -> params``; None for g = 0.
       linear: A, where f is a function of A params: an array [m, n], a BCOO or BCSR of ``jax.experimental.sparse``, or a
         linear function of params, or an affine one; ``fun(A params, *args)`` then returns f. It makes steps cheaper.
@@ -131,10 +133,11 @@ def minimize(
         if wanted and (reason := why_none(fun, prox)):
             raise ValueError(f"{asked} needs a duality gap, but {reason}.")
     linear = jnp.asarray(linear) if isinstance(linear, np.ndarray) else linear
-    chosen = chosen_method(method, prox, step_size)
     warm = init_params.state if isinstance(init_params, Solution) else None
     params = as_params(init_params.params if isinstance(init_params, Solution) else init_params)
     check_params(params)
+    fun, prox, linear, params = in_pairs(fun, args, has_aux, prox, linear, params, screen)
+    chosen = chosen_method(method, prox, step_size)
 
     def check() -> None:
         check_problem(fun, args, has_aux, prox, linear, params)
@@ -146,7 +149,7 @@ def minimize(
         given = Given(params, warm, args, prox, linear, step_size, tol)
         found = solve_eagerly(fun, given, Options(method, has_aux, max_steps, history, stop, screen), watch, check)
         if found is not None:
-            return found
+            return with_complex_params(found)
     if asked := watch.asked_for() or ("screen" if screen else None):
         raise ValueError(f"{asked} is for calls from outside of jax.jit, jax.vmap and derivatives, with implicit_diff.")
     check()
@@ -166,4 +169,4 @@ def minimize(
         found = differentiable(problem, found, jax.lax.stop_gradient(end.state.step_size), linear_solve)
     else:
         found, end = loop.run(problem, params, warm)
-    return solution_at(found, end, problem, value_and_aux)
+    return with_complex_params(solution_at(found, end, problem, value_and_aux))

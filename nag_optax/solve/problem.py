@@ -121,8 +121,8 @@ def check_problem(
     """Checks a problem before its first step.
 
     Raises:
-      TypeError: if params are not real floating arrays, ``fun`` returns no real scalar, or prox changes structure,
-        shapes or dtypes.
+      TypeError: if params are neither floating nor complex arrays, ``fun`` returns no real scalar, or prox changes
+        structure, shapes or dtypes.
     """
     if linear is not None:
         check_linear(linear, params)
@@ -140,14 +140,14 @@ def as_params(init_params: Any) -> Any:
         arrays = jax.tree.map(jnp.asarray, init_params)
         return jax.tree.map(lambda x: jnp.asarray(x, x.dtype), arrays)  # whose type is not weak
     except (TypeError, ValueError, OverflowError) as error:
-        raise TypeError(f"init_params must be real floating arrays: {error}") from error
+        raise TypeError(f"init_params must be floating or complex arrays: {error}") from error
 
 
 def check_params(params: Any) -> None:
-    """Raises TypeError if params are not real floating arrays."""
+    """Raises TypeError if params are neither floating nor complex arrays."""
     for path, leaf in jax.tree_util.tree_leaves_with_path(params):
-        if not jnp.issubdtype(leaf.dtype, jnp.floating):
-            raise TypeError(f"init_params must be real floating arrays, got {leaf.dtype} at {leaf_name(path)}.")
+        if not jnp.issubdtype(leaf.dtype, jnp.inexact):
+            raise TypeError(f"init_params must be floating or complex arrays, got {leaf.dtype} at {leaf_name(path)}.")
     if not jax.tree.leaves(params):
         raise TypeError("init_params must hold at least one array, got none.")
 
