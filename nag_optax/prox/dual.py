@@ -29,7 +29,7 @@ _MOMENTUM = polynomial()
 
 
 class Blocks(NamedTuple):
-    """A linear map K of arrays [..., 1] (complex numbers: [..., 2]), and the blocks of its image.
+    """A linear map K of arrays [1, ...] (complex numbers: [2, ...]), and the blocks of its image.
 
     Attributes:
       forward: K.
@@ -59,7 +59,7 @@ class Blocks(NamedTuple):
     def prox(self, x: Array, radius: Array, max_steps: int) -> Array:
         """The point that minimises |x - v|^2 / 2 + sum of radius |(K x)_block|; x is real or complex."""
         moved = _primal(_parts(x), radius, self, max_steps)
-        return jax.lax.complex(moved[..., 0], moved[..., 1]) if jnp.iscomplexobj(x) else moved[..., 0]
+        return jax.lax.complex(*moved) if jnp.iscomplexobj(x) else moved[0]
 
 
 class _Run(NamedTuple):
@@ -75,8 +75,8 @@ class _Run(NamedTuple):
     change: Array
 
 
-def _dual(v: Array, radius: Array, blocks: Blocks, max_steps: int) -> Array:
-    """The dual solution.
+def _dual(v: Array, radius: Array, blocks: Blocks, max_steps: int) -> _Run:
+    """The run to the dual solution.
 
     It ends where the gap is within rounding of |v|^2 and a step's change of the dual almost within rounding, or the
     change entirely: near rounding, the sum of radius |y_block| of blocks that vanish hides the gap.
@@ -111,7 +111,7 @@ def _dual(v: Array, radius: Array, blocks: Blocks, max_steps: int) -> Array:
     count = jnp.sum(zeros(y, jnp.int32))
     gap = jnp.sum(radius * blocks.unit(y) * y)
     first = _Run(p, y, p, y, count, count, gap, jnp.where(gap > 0, jnp.inf, 0).astype(v.dtype))
-    return jax.lax.while_loop(goes_on, advance, first).p
+    return jax.lax.while_loop(goes_on, advance, first)
 
 
 def _onto_balls(q: Array, radius: Array, blocks: Blocks) -> Array:
@@ -127,14 +127,14 @@ def _rounding(p: Array, v: Array) -> Array:
 
 @partial(jax.custom_jvp, nondiff_argnums=(2, 3))
 def _primal(v: Array, radius: Array, blocks: Blocks, max_steps: int) -> Array:
-    return v - blocks.transpose(v)(_dual(v, radius, blocks, max_steps))
+    return v - blocks.transpose(v)(_dual(v, radius, blocks, max_steps).p)
 
 
 @_primal.defjvp
 def _primal_jvp(blocks: Blocks, max_steps: int, primals: Any, tangents: Any) -> Any:
     (v, radius), (dv, dradius) = primals, tangents
     transpose, step = blocks.transpose(v), 1 / blocks.squared_norm
-    p = _dual(v, radius, blocks, max_steps)
+    p = _dual(v, radius, blocks, max_steps).p
     x = v - transpose(p)
 
     q = p + step * blocks.forward(x)
@@ -160,5 +160,5 @@ def _primal_jvp(blocks: Blocks, max_steps: int, primals: Any, tangents: Any) -> 
 
 
 def _parts(x: Array) -> Array:
-    """Real numbers in a last axis, of which a complex number takes two."""
-    return jnp.stack([x.real, x.imag], -1) if jnp.iscomplexobj(x) else x[..., None]
+    """Real numbers in a first axis, of which a complex number takes two."""
+    return jnp.stack([x.real, x.imag]) if jnp.iscomplexobj(x) else x[None]
