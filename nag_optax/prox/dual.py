@@ -1,8 +1,8 @@
-"""Penalties of blocks of a linear map, g(x) = sum of radius |(K x)_block|_2, whose proximal operator has no closed form.
+"""Penalties of blocks of a linear map, g(x) = sum of radius |(K x)_block|_2: the proximal operator by its dual.
 
-Its dual has: with |p_block| <= radius, the point is x = v - K^T p for the p that minimises |v - K^T p|^2 / 2. FISTA with
-gradient restart finds p (Beck & Teboulle, IEEE Trans. Image Processing 18(11), 2009; O'Donoghue & Candes,
-arXiv:1204.3982). The duality gap, sum of radius |y_block| - <p, y> at y = K x, bounds |x - x*|^2 / 2.
+The point is x = v - K^T p for the p that minimises |v - K^T p|^2 / 2 over |p_block| <= radius. FISTA with gradient
+restart finds p (Beck & Teboulle, IEEE Trans. Image Processing 18(11), 2009; O'Donoghue & Candes, arXiv:1204.3982). The
+duality gap, sum of radius |y_block| - <p, y> at y = K x, bounds |x - x*|^2 / 2.
 
 The derivative is that of the fixed point p = P(q), q = p + step K x, of the projection P onto the balls. P's derivative
 D is symmetric: 1 inside of a ball, and radius / |q| orthogonally to u = q / |q| outside of it, where the radius adds
@@ -90,7 +90,7 @@ def _dual(v: Array, radius: Array, blocks: Blocks, max_steps: int) -> _Run:
         return (run.steps < max_steps) & ~near & (run.change > rounding)
 
     def advance(run):
-        momentum = _MOMENTUM(run.age).astype(v.dtype)
+        momentum = jnp.asarray(_MOMENTUM(run.age), v.dtype)
         ahead = run.p + momentum * (run.p - run.p_before)
         p = _onto_balls(ahead + step * (run.y + momentum * (run.y - run.y_before)), radius, blocks)
         y = blocks.forward(v - transpose(p))

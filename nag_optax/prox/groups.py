@@ -1,6 +1,5 @@
 """Groups of coordinates that overlap."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -75,9 +74,12 @@ def overlapping_groups(groups: Any, strength: Any = 1.0, max_steps: int = 2000) 
 def _members(groups: Any) -> tuple[list[Any], int | None]:
     """The coordinates of each group, and of how many if that is known."""
     what = "groups must be booleans [n_groups, n], or a list of lists of indices"
-    if isinstance(groups, str) or not isinstance(groups, Sequence | np.ndarray | jax.Array) or not len(groups):
-        raise TypeError(f"{what}, got {groups!r}.")
-    rows = [np.asarray(group) for group in groups]
+    try:
+        rows = [np.asarray(group) for group in groups]
+    except (TypeError, ValueError) as error:  # no sequence, or one that is traced
+        raise TypeError(f"{what}, got {groups!r}.") from error
+    if not rows:
+        raise ValueError(f"{what}, got none.")
     masks = all(row.dtype == bool and row.ndim == 1 for row in rows)
     if masks and len({row.size for row in rows}) > 1:
         raise ValueError(f"{what}, got rows of different lengths.")
