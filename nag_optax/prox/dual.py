@@ -28,6 +28,19 @@ from nag_optax.trees import inner, squared_norm, zeros
 _MOMENTUM = polynomial()
 
 
+class Run(NamedTuple):
+    """The dual, K x there, both one step ago, steps since the last restart and in all, and how near the end is."""
+
+    p: Array
+    y: Array
+    p_before: Array
+    y_before: Array
+    age: Array
+    steps: Array
+    gap: Array
+    change: Array
+
+
 class Blocks(NamedTuple):
     """A linear map K of arrays [1, ...] (complex numbers: [2, ...]), and the blocks of its image.
 
@@ -61,57 +74,43 @@ class Blocks(NamedTuple):
         moved = _primal(_parts(x), radius, self, max_steps)
         return jax.lax.complex(*moved) if jnp.iscomplexobj(x) else moved[0]
 
+    def solve(self, v: Array, radius: Array, max_steps: int) -> Run:
+        """The run to the dual solution.
 
-class _Run(NamedTuple):
-    """The dual, K x there, both one step ago, steps since the last restart and in all, and how near the end is."""
+        It ends where the gap is within rounding of |v|^2 and a step's change of the dual almost within rounding, or the
+        change entirely: near rounding, the sum of radius |y_block| of self that vanish hides the gap.
+        """
+        eps, step = float(jnp.finfo(v.dtype).eps), 1 / self.squared_norm
+        transpose, enough = self.transpose(v), eps * squared_norm(v)
 
-    p: Array
-    y: Array
-    p_before: Array
-    y_before: Array
-    age: Array
-    steps: Array
-    gap: Array
-    change: Array
+        def goes_on(run):
+            rounding = _rounding(run.p, v)
+            near = (run.gap <= enough) & (run.change <= 8 * rounding)
+            return (run.steps < max_steps) & ~near & (run.change > rounding)
 
+        def advance(run):
+            momentum = jnp.asarray(_MOMENTUM(run.age), v.dtype)
+            ahead = run.p + momentum * (run.p - run.p_before)
+            p = _onto_balls(ahead + step * (run.y + momentum * (run.y - run.y_before)), radius, self)
+            y = self.forward(v - transpose(p))
+            restart = inner(ahead - p, p - run.p) > 0
+            return Run(
+                p,
+                y,
+                run.p,
+                run.y,
+                jnp.where(restart, 0, run.age + 1),
+                run.steps + 1,
+                jnp.sum((radius * self.unit(y) - p) * y),
+                jnp.max(jnp.abs(p - ahead), initial=0),
+            )
 
-def _dual(v: Array, radius: Array, blocks: Blocks, max_steps: int) -> _Run:
-    """The run to the dual solution.
-
-    It ends where the gap is within rounding of |v|^2 and a step's change of the dual almost within rounding, or the
-    change entirely: near rounding, the sum of radius |y_block| of blocks that vanish hides the gap.
-    """
-    eps, step = float(jnp.finfo(v.dtype).eps), 1 / blocks.squared_norm
-    transpose, enough = blocks.transpose(v), eps * squared_norm(v)
-
-    def goes_on(run):
-        rounding = _rounding(run.p, v)
-        near = (run.gap <= enough) & (run.change <= 8 * rounding)
-        return (run.steps < max_steps) & ~near & (run.change > rounding)
-
-    def advance(run):
-        momentum = jnp.asarray(_MOMENTUM(run.age), v.dtype)
-        ahead = run.p + momentum * (run.p - run.p_before)
-        p = _onto_balls(ahead + step * (run.y + momentum * (run.y - run.y_before)), radius, blocks)
-        y = blocks.forward(v - transpose(p))
-        restart = inner(ahead - p, p - run.p) > 0
-        return _Run(
-            p,
-            y,
-            run.p,
-            run.y,
-            jnp.where(restart, 0, run.age + 1),
-            run.steps + 1,
-            jnp.sum((radius * blocks.unit(y) - p) * y),
-            jnp.max(jnp.abs(p - ahead), initial=0),
-        )
-
-    y = blocks.forward(v)
-    p = zeros(y, y.dtype)
-    count = jnp.sum(zeros(y, jnp.int32))
-    gap = jnp.sum(radius * blocks.unit(y) * y)
-    first = _Run(p, y, p, y, count, count, gap, jnp.where(gap > 0, jnp.inf, 0).astype(v.dtype))
-    return jax.lax.while_loop(goes_on, advance, first)
+        y = self.forward(v)
+        p = zeros(y, y.dtype)
+        count = jnp.sum(zeros(y, jnp.int32))
+        gap = jnp.sum(radius * self.unit(y) * y)
+        first = Run(p, y, p, y, count, count, gap, jnp.where(gap > 0, jnp.inf, 0).astype(v.dtype))
+        return jax.lax.while_loop(goes_on, advance, first)
 
 
 def _onto_balls(q: Array, radius: Array, blocks: Blocks) -> Array:
@@ -127,14 +126,14 @@ def _rounding(p: Array, v: Array) -> Array:
 
 @partial(jax.custom_jvp, nondiff_argnums=(2, 3))
 def _primal(v: Array, radius: Array, blocks: Blocks, max_steps: int) -> Array:
-    return v - blocks.transpose(v)(_dual(v, radius, blocks, max_steps).p)
+    return v - blocks.transpose(v)(blocks.solve(v, radius, max_steps).p)
 
 
 @_primal.defjvp
 def _primal_jvp(blocks: Blocks, max_steps: int, primals: Any, tangents: Any) -> Any:
     (v, radius), (dv, dradius) = primals, tangents
     transpose, step = blocks.transpose(v), 1 / blocks.squared_norm
-    p = _dual(v, radius, blocks, max_steps).p
+    p = blocks.solve(v, radius, max_steps).p
     x = v - transpose(p)
 
     q = p + step * blocks.forward(x)

@@ -32,7 +32,7 @@ def overlapping_groups(groups: Any, strength: Any = 1.0, max_steps: int = 2000) 
     >>> import jax.numpy as jnp
     >>> from nag_optax.prox import overlapping_groups
     >>> overlapping_groups([[0, 1, 2], [2, 3, 4]])(jnp.array([0.1, 0.2, 0.3, 3.0, 4.0])).round(3)
-    Array([0.   , 0.   , 0.   , 2.4  , 3.2  ], dtype=float32)
+    Array([0. , 0. , 0. , 2.4, 3.2], dtype=float32)
 
     References:
       Jenatton, Mairal, Obozinski & Bach, Proximal methods for hierarchical sparse coding, JMLR 12, 2011.
@@ -54,8 +54,7 @@ def overlapping_groups(groups: Any, strength: Any = 1.0, max_steps: int = 2000) 
         return x
 
     def radii(s, x):
-        s = jnp.asarray(s, jnp.finfo(x.dtype).dtype)
-        return jnp.broadcast_to(s, jnp.broadcast_shapes(s.shape, (len(members),)))
+        return jnp.broadcast_to(jnp.asarray(s, jnp.finfo(x.dtype).dtype), (*x.shape[:-1], len(members)))
 
     def shrink(x, radius):  # what is free is no measure of accuracy
         mine = blocks.prox(jnp.zeros_like(x).at[covered].set(x[covered]), radius[group][None], max_steps)

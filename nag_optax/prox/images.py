@@ -31,9 +31,9 @@ def total_variation_2d(strength: Any = 1.0, isotropic: bool = True, max_steps: i
 
     >>> import jax.numpy as jnp
     >>> from nag_optax.prox import total_variation_2d
-    >>> total_variation_2d(1.0)(jnp.array([[0.0, 0.2, 5.0, 5.4], [0.1, 0.1, 5.2, 5.2]]), step_size=0.5).round(3)
-    Array([[0.35, 0.35, 4.95, 4.95],
-           [0.35, 0.35, 4.95, 4.95]], dtype=float32)
+    >>> total_variation_2d(1.0)(jnp.array([[0.0, 0.5, 5.0, 6.0], [0.5, 0.0, 5.0, 5.0]]), step_size=0.5).round(3)
+    Array([[0.5, 0.5, 5. , 5. ],
+           [0.5, 0.5, 5. , 5. ]], dtype=float32)
 
     References:
       Beck & Teboulle, Fast gradient-based algorithms for constrained total variation image denoising and deblurring
@@ -53,8 +53,8 @@ def total_variation_2d(strength: Any = 1.0, isotropic: bool = True, max_steps: i
         return mean + blocks.prox(x - mean, radius, max_steps)
 
     def prox(x, step_size, s):
-        radius = jnp.asarray(step_size * s, jnp.finfo(x.dtype).dtype)
-        return jnp.vectorize(denoise, signature="(h,w),()->(h,w)")(image(x), radius)
+        radius = jnp.broadcast_to(jnp.asarray(step_size * s, jnp.finfo(x.dtype).dtype), image(x).shape[:-2])
+        return jnp.vectorize(denoise, signature="(h,w),()->(h,w)")(x, radius)
 
     def value(x, s):
         variation = jnp.vectorize(
