@@ -40,7 +40,7 @@ def second_order_cone() -> Prox:
 
     def gauge(v):
         t, _, norm = split(v)
-        return _infinite_above(t + norm, 8 * (jnp.abs(t) + norm))
+        return _infinite_above(t + norm, 32 * (jnp.abs(t) + norm))
 
     return per_leaf(project, _nothing, Conjugate(_nothing, gauge))
 
@@ -68,7 +68,7 @@ def psd_cone() -> Prox:
 
     def gauge(v):
         values = jnp.linalg.eigvalsh(hermitian(v))
-        return _infinite_above(values, 4 * v.shape[-1] ** 0.5 * jnp.max(jnp.abs(values), -1, keepdims=True, initial=0))
+        return _infinite_above(values, 32 * v.shape[-1] ** 0.5 * jnp.max(jnp.abs(values), -1, keepdims=True, initial=0))
 
     return per_leaf(lambda x, step_size: _clip_eigenvalues(hermitian(x)), _nothing, Conjugate(_nothing, gauge))
 

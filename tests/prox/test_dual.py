@@ -30,11 +30,11 @@ def differences(x):
     return np.stack([down, right])
 
 
-def by_slow_steps(v, strength, isotropic, steps=20_000):
-    """Plain projected gradient steps on the dual, many of them."""
-    p = np.zeros((2, *v.shape), v.dtype)
+def by_many_steps(v, strength, isotropic, steps=20_000):
+    """Projected gradient steps on the dual, accelerated but without a restart."""
+    p = before = np.zeros((2, *v.shape), v.dtype)
 
-    def primal():
+    def primal(p):
         down, right = p
         x = v.copy()
         x[:-1] += down[:-1]
@@ -43,11 +43,12 @@ def by_slow_steps(v, strength, isotropic, steps=20_000):
         x[:, 1:] -= right[:, :-1]
         return x
 
-    for _ in range(steps):
-        p = p + differences(primal()) / 8
+    for k in range(steps):
+        ahead = p + k / (k + 4) * (p - before)
+        before, p = p, ahead + differences(primal(ahead)) / 8
         size = np.sqrt((abs(p) ** 2).sum(0)) if isotropic else abs(p)
         p = p / np.maximum(size / strength, 1)
-    return primal()
+    return primal(p)
 
 
 def by_blocks(v, groups, strengths, sweeps=2000):
@@ -63,25 +64,25 @@ def by_blocks(v, groups, strengths, sweeps=2000):
 
 @pytest.mark.parametrize("isotropic", [True, False])
 @pytest.mark.parametrize("dtype", [float, complex])
-def test_total_variation_is_what_slow_steps_find(isotropic, dtype):
+def test_total_variation_is_what_many_steps_find(isotropic, dtype):
     v = image(dtype=dtype)
     x = prox.total_variation_2d(0.2, isotropic)(jnp.asarray(v), 1.5)
-    np.testing.assert_allclose(x, by_slow_steps(v, 0.3, isotropic), atol=1e-6)
+    np.testing.assert_allclose(x, by_many_steps(v, 0.3, isotropic), atol=1e-6)
 
 
 @pytest.mark.parametrize("isotropic", [True, False])
 def test_total_variation_is_the_argmin_of_its_value(isotropic):
-    operator, v, smoothing = prox.total_variation_2d(0.3, isotropic), image((4, 5)), 1e-12
+    operator, v = prox.total_variation_2d(0.3, isotropic), image((4, 5))
 
     def objective(flat):
         x = flat.reshape(v.shape)
         square = differences(x) ** 2
-        return ((x - v) ** 2).sum() / 2 + 0.3 * np.sqrt((square.sum(0) if isotropic else square) + smoothing).sum()
+        return ((x - v) ** 2).sum() / 2 + 0.3 * np.sqrt(square.sum(0) if isotropic else square).sum()
 
     best = operator(jnp.asarray(v))
     assert operator.value is not None
     np.testing.assert_allclose(
-        objective(np.asarray(best).ravel()), operator.value(best) + ((best - v) ** 2).sum() / 2, atol=2e-5
+        objective(np.asarray(best).ravel()), operator.value(best) + ((best - v) ** 2).sum() / 2, atol=1e-12
     )
     found = scipy_minimize(objective, np.asarray(best).ravel(), method="Powell", options={"maxiter": 3}).fun
     assert found >= objective(np.asarray(best).ravel()) - 1e-9
@@ -126,12 +127,11 @@ MAKERS = {
     "complex": (lambda s: prox.total_variation_2d(s, isotropic=False), image((5, 4), dtype=complex)),
     "groups": (lambda s: prox.overlapping_groups(CHAIN, s), np.random.default_rng(4).standard_normal(7)),
 }
-every = pytest.mark.parametrize("name", MAKERS)
+every = pytest.mark.parametrize("name", ["isotropic", "anisotropic", "groups"])
 
 
-@every
-@pytest.mark.parametrize("strength", [0.05, 0.3])
-def test_derivatives_in_params_and_strength(name, strength):
+@pytest.mark.parametrize("name", MAKERS)
+def test_derivatives_in_params_and_strength(name, strength=0.2):
     make, v = MAKERS[name]
     rng = np.random.default_rng(5)
     direction = rng.standard_normal(v.shape) * (1 + 1j if np.iscomplexobj(v) else 1)
@@ -149,10 +149,10 @@ def test_derivatives_in_params_and_strength(name, strength):
 @every
 def test_a_strength_of_zero_changes_nothing(name):
     make, v = MAKERS[name]
-    x, tangent = jax.jvp(lambda v: make(0.0)(v, 1.0), (jnp.asarray(v),), (jnp.asarray(v),))
+    x, tangent = jax.jit(lambda v: jax.jvp(lambda v: make(0.0)(v, 1.0), (v,), (v,)))(jnp.asarray(v))
     np.testing.assert_allclose(x, v, atol=1e-15)
     np.testing.assert_allclose(tangent, v, atol=1e-15)
-    np.testing.assert_array_equal(make(0.3)(jnp.zeros_like(v)), 0)
+    np.testing.assert_array_equal(jax.jit(make(0.3).apply)(jnp.zeros_like(v), 1.0), 0)
 
 
 @every
@@ -170,7 +170,7 @@ def test_float32_and_vmap(name):
     batch = jax.jit(jax.vmap(lambda s: make(s)(narrow, 1.0)))(strengths)
     assert batch.dtype == narrow.dtype
     for s, x in zip((0.1, 0.3), batch, strict=True):
-        np.testing.assert_allclose(x, make(s)(jnp.asarray(v)), atol=2e-5)
+        np.testing.assert_allclose(x, make(s)(jnp.asarray(v)), atol=1e-4)
 
 
 def test_images_of_a_stack_end_by_themselves_and_have_their_strengths():
