@@ -19,7 +19,10 @@ Array([1.5, 0. ], dtype=float32)
 """
 
 from nag_optax.prox.calculus import conjugate, masked, scaled, sum_over_leaves, translated
+from nag_optax.prox.cones import psd_cone, second_order_cone
 from nag_optax.prox.constraints import box, from_projection, non_negative, simplex
+from nag_optax.prox.groups import overlapping_groups
+from nag_optax.prox.images import total_variation_2d
 from nag_optax.prox.nuclear_norm import nuclear_norm
 from nag_optax.prox.operator import Conjugate, Prox, none
 from nag_optax.prox.penalties import (
@@ -52,9 +55,13 @@ __all__ = [
     "non_negative_l1",
     "none",
     "nuclear_norm",
+    "overlapping_groups",
+    "psd_cone",
     "scaled",
+    "second_order_cone",
     "simplex",
     "sum_over_leaves",
     "total_variation_1d",
+    "total_variation_2d",
     "translated",
 ]

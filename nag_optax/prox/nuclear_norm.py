@@ -66,8 +66,8 @@ def _shrink_singular_values_jvp(primals, tangents):
     ratio = h / jnp.where(above, s, 1)
 
     s_i, s_j, h_i, h_j = s[..., :, None], s[..., None, :], h[..., :, None], h[..., None, :]
-    apart, both = s_i != s_j, s_i + s_j > 0
-    symmetric = jnp.where(apart, (h_i - h_j) / jnp.where(apart, s_i - s_j, 1), above[..., :, None])
+    both = s_i + s_j > 0
+    symmetric = slopes(s, h)
     skew = jnp.where(both, (h_i + h_j) / jnp.where(both, s_i + s_j, 1), 0)
 
     dxw, uhdx = dx @ w, uh @ dx
@@ -77,6 +77,14 @@ def _shrink_singular_values_jvp(primals, tangents):
     tangent = u @ core @ wh
     tangent += ((dxw - u @ p) * ratio[..., None, :]) @ wh + (u * ratio[..., None, :]) @ (uhdx - p @ wh)
     return (u * h[..., None, :]) @ wh, tangent
+
+
+def slopes(s: Array, h: Array) -> Array:
+    """(h_i - h_j) / (s_i - s_j) for h = max(s - t, 0): 0 or 1 but between one that is above t and one that is not."""
+    above = h > 0
+    across = above[..., :, None] != above[..., None, :]
+    rise, run = (x[..., :, None] - x[..., None, :] for x in (h, s))
+    return jnp.where(across, rise / jnp.where(across, run, 1), above[..., :, None])
 
 
 def _diagonal(values: Array, like: Array) -> Array:

@@ -53,6 +53,7 @@ NEEDED = {
     "condition_number": 10.0,
     "factor": 0.5,
     "fun": loss,
+    "groups": [[0, 1], [1]],
     "horizon": 3,
     "init_params": PARAMS,
     "inner": optax.sgd(0.1),
@@ -89,7 +90,7 @@ def use(made, name):
         of_replica = jax.vmap(lambda p: made.update(p, made.init(p), p, **extra)[0], axis_name="replica")
         return of_replica(jnp.stack([PARAMS, PARAMS]))
     if isinstance(made, Prox):
-        moved = made(PARAMS[None] if name.endswith("nuclear_norm") else PARAMS, 1.0)
+        moved = made(PARAMS[None] if name.endswith(("nuclear_norm", "variation_2d")) else PARAMS, 1.0)
         return moved, made.value and made.value(moved)
     if isinstance(made, RestartTest):
         tx = no.nag(0.1, restart=made)
@@ -188,7 +189,7 @@ LEGITIMATE = {
     "accumulator_dtype communication_dtype": {"None", "float"},
     "axis_name period prox restart steps": {"None"},
     "mask": {"None", "jax True", *TRUE},
-    "has_aux history implicit_diff monotone progress reset_inner stationary verbose": TRUE,
+    "has_aux history implicit_diff isotropic monotone progress reset_inner stationary verbose": TRUE,
     "max_seconds": POSITIVE | {"None"},
     "axis": {"-1", "0", "()"},
     "key": {"-1", "0", "10**12", "jax key"},

@@ -18,6 +18,9 @@ TREE = {"w": (3, 4), "b": (2,), "v": (5,)}
 SHAPES = {
     "nuclear_norm": {"w": (3, 4), "u": (4, 4), "v": (5, 2)},
     "total_variation_1d": {"a": (9,), "b": (2, 6), "c": (1,)},
+    "total_variation_2d": {"a": (4, 5), "b": (2, 3, 2), "c": (1, 1)},
+    "overlapping_groups": {"a": (5,), "b": (3, 5)},
+    "psd_cone": {"a": (4, 4), "b": (2, 3, 3), "c": (1, 1)},
 }
 CENTER = {name: np.linspace(-1, 1, int(np.prod(shape))).reshape(shape) for name, shape in TREE.items()}
 WEIGHTS = {"w": np.linspace(0, 1, 4), "b": 0.5, "v": np.linspace(0.1, 2, 5)}
@@ -37,6 +40,10 @@ OPERATORS = {
     "linf_norm": prox.linf_norm(0.7),
     "nuclear_norm": prox.nuclear_norm(0.7),
     "total_variation_1d": prox.total_variation_1d(0.7),
+    "total_variation_2d": prox.total_variation_2d(0.7, isotropic=False),
+    "overlapping_groups": prox.overlapping_groups([[0, 1, 2], [2, 3], [1]], 0.7),
+    "second_order_cone": prox.second_order_cone(),
+    "psd_cone": prox.psd_cone(),
     "box": prox.box(-0.3, 0.5),
     "box of a pytree": prox.box(jax.tree.map(lambda c: c - 0.2, CENTER), jax.tree.map(lambda c: c + 0.1, CENTER)),
     "simplex": prox.simplex(2.0),
@@ -76,7 +83,15 @@ def minus(a, b):
     return jax.tree.map(jnp.subtract, a, b)
 
 
-SETS = {"non_negative", "non_negative_l1", "box", "box of a pytree", "simplex", "from_projection", "sum of simplices"}
+SETS = {
+    "non_negative",
+    "non_negative_l1",
+    "box",
+    "box of a pytree",
+    "simplex",
+    "from_projection",
+    "sum of simplices",
+} | {"second_order_cone", "psd_cone"}
 
 
 @pytest.mark.parametrize("name", [name for name, operator in OPERATORS.items() if operator.value])
