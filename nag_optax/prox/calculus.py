@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax.tree_util import Partial
 
@@ -50,7 +51,7 @@ def translated(prox: Prox, center: Any) -> Prox:
     Array([3.], dtype=float32)
     """
     whole = operator(prox)
-    check_entries("center", jax.tree.map(lambda c: [c.real, c.imag] if jnp.iscomplexobj(c) else c, center))
+    check_entries("center", jax.tree.map(_parts, center))
 
     def from_center(center, params):
         if jax.tree.structure(params) != jax.tree.structure(center):
@@ -160,6 +161,12 @@ def masked(prox: Prox, mask: Any | Callable[[Any], Any]) -> Prox:
         return jnp.maximum(whole.conjugate.gauge(kept(v)), largest(jax.tree.leaves(free), v))
 
     return _combined(apply, value, Conjugate(conjugated, gauge), whole)
+
+
+def _parts(number: Any) -> Any:
+    """Real and imaginary part of what is complex."""
+    holds = isinstance(number, complex | np.generic | np.ndarray | jax.Array) and jnp.iscomplexobj(number)
+    return [number.real, number.imag] if holds else number
 
 
 def _divided(v: Any, by: Scalar) -> Any:

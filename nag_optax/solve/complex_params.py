@@ -66,7 +66,10 @@ def _any_complex(tree: Any) -> bool:
 
 def _complex_image(linear: Any, params: Any) -> bool:
     if callable(linear):
-        return _any_complex(jax.eval_shape(linear, params))
+        try:
+            return _any_complex(jax.eval_shape(linear, params))
+        except Exception:  # `check_linear` says what is wrong
+            return False
     return hasattr(linear, "dtype") and _is_complex(linear)
 
 

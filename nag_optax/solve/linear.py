@@ -13,9 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.experimental.sparse import JAXSparse
+from jax.extend.core import Var
 
 from nag_optax import trees
 from nag_optax.solve.while_loop import summed_like
+from nag_optax.validation import check_takes
 
 
 class Linear(NamedTuple):
@@ -54,6 +56,18 @@ def pairing(slope: Any, image: Any, value: Array) -> Array:
     return summed_like(trees.inner(slope, image), value)
 
 
+def as_matrix(linear: Any) -> Any:
+    """An array of NumPy as one of JAX, and all else as it is.
+
+    Raises:
+      TypeError: if it does not hold numbers.
+    """
+    try:
+        return jnp.asarray(linear) if isinstance(linear, np.ndarray) else linear
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"linear must be an array of numbers: {error}") from error
+
+
 def image_function(linear: Any) -> Callable[[Any], Any]:
     """A as a function of params: that of an array or a sparse matrix, or the function itself."""
     if callable(linear):
@@ -81,8 +95,23 @@ def check_linear(linear: Any, params: Any) -> None:
                 "linear, an array [m, n], needs init_params of shape [n] or [n, k], and a pytree of params a linear "
                 f"function; got shape {list(linear.shape)} for {shown}."
             )
+    else:
+        check_takes("linear", linear, 1, "an array or a linear function of params")
     image = image_function(linear)
     try:
+        traced = jax.make_jaxpr(image)(params).jaxpr
         jax.eval_shape(lambda x: jax.linear_transpose(image, x)(jax.tree.map(jnp.zeros_like, image(x)))[0], params)
-    except NotImplementedError as error:
-        raise ValueError(f"linear must be a linear function of params: {error}") from error
+    except (NotImplementedError, TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"linear must be a linear function of params: {error}") from error
+    if not _depends(traced):
+        raise ValueError("linear must be a linear function of params, got one that does not look at them.")
+
+
+def _depends(program: Any) -> bool:
+    """Whether the result of a program depends on its arguments."""
+    moving = set(program.invars)
+    for equation in program.eqns:
+        if any(isinstance(v, Var) and v in moving for v in equation.invars):
+            moving.update(equation.outvars)
+    return any(isinstance(v, Var) and v in moving for v in program.outvars)

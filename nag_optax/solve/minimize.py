@@ -8,8 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 import optax
 from jax import Array
 
@@ -22,6 +20,7 @@ from nag_optax.solve.choice import chosen_method
 from nag_optax.solve.complex_params import in_pairs, with_complex_params
 from nag_optax.solve.eager import Given, Options, solve_eagerly
 from nag_optax.solve.implicit import by_gmres, differentiable, without_derivative
+from nag_optax.solve.linear import as_matrix
 from nag_optax.solve.loop import Loop, solution_at
 from nag_optax.solve.method import Method
 from nag_optax.solve.problem import as_params, assembled, check_params, check_problem, parts_of
@@ -105,8 +104,7 @@ def minimize(
       TypeError: for params, a prox or a ``fun`` of the wrong kind, such as a projection in the place of a prox.
       ValueError: for a number out of range, an unknown method, or a method that cannot do what is asked.
 
-    >>> import jax.numpy as jnp
-    >>> from nag_optax import minimize, prox
+    >>>     >>> from nag_optax import minimize, prox
     >>> x = jnp.array([[1.0, 0.5], [0.0, 1.0], [1.0, 1.0]])
     >>> y = jnp.array([3.0, 0.0, 3.0])
     >>> solution = minimize(lambda w: 0.5 * jnp.sum((x @ w - y) ** 2), jnp.zeros(2), prox=prox.l1(1.0))
@@ -132,7 +130,7 @@ def minimize(
     for asked, wanted in (("stop='gap'", stop == "gap"), ("screen=True", screen)):
         if wanted and (reason := why_none(fun, prox)):
             raise ValueError(f"{asked} needs a duality gap, but {reason}.")
-    linear = jnp.asarray(linear) if isinstance(linear, np.ndarray) else linear
+    linear = as_matrix(linear)
     warm = init_params.state if isinstance(init_params, Solution) else None
     params = as_params(init_params.params if isinstance(init_params, Solution) else init_params)
     check_params(params)

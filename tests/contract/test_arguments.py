@@ -44,7 +44,7 @@ PARAMS = jnp.asarray([2.0, -3.0])
 
 
 def loss(params):
-    return jnp.sum(params**2) / 2
+    return jnp.sum(jnp.abs(params) ** 2) / 2
 
 
 NEEDED = {
@@ -187,7 +187,7 @@ LEGITIMATE = {
     "slow_step_size": SCHEDULED,
     "momenta": {"[0.1]", "(0.1, 0.2, 0.3)"},
     "accumulator_dtype communication_dtype": {"None", "float"},
-    "axis_name period prox restart steps": {"None"},
+    "axis_name linear period prox restart steps": {"None"},
     "mask": {"None", "jax True", *TRUE},
     "has_aux history implicit_diff isotropic monotone progress reset_inner stationary verbose": TRUE,
     "max_seconds": POSITIVE | {"None"},
@@ -198,7 +198,7 @@ LEGITIMATE = {
     "upper": REAL | {"inf", "jax inf", "1e300"},
     "args": {"()", "[]"},
     "callback": {"None"},
-    "init_params": {"-0.5", "2.5", "nan", "inf", "1e300"} | set(ARRAYS),
+    "init_params": {"-0.5", "2.5", "1j", "nan", "inf", "1e300"} | set(ARRAYS),
     "tx": {"optax.sgd"},
     "projection": SCHEDULED,
 }

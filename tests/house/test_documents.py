@@ -19,6 +19,7 @@ ELSEWHERE = {  # pages whose blocks other tests run, and look at what they make
     "extend.md": "house/test_extend.py",
     "from_jaxopt.md": "ecosystem/test_from_jaxopt.py",
     "from_scikit_learn.md": "ecosystem/test_from_scikit_learn.py",
+    "interop.md": "ecosystem/test_interop.py",
 }
 
 SHORTER = {"docs/evidence.md": {"4000": "4", "(1, 10, 50, 250)": "(10,)"}}  # its training takes a minute
