@@ -156,7 +156,7 @@ photograph = jnp.asarray(photograph, jnp.float32)
 there = jnp.asarray(rng.random(photograph.shape) < 1 / 3)
 noise = 0.1 * jnp.asarray(rng.standard_normal(photograph.shape), jnp.float32)
 edges = prox.total_variation_2d(0.1, max_steps=200)
-denoised = jax.jit(edges)(photograph + noise, 1.0)
+denoised = jax.jit(edges.apply)(photograph + noise, 1.0)
 holes = jnp.where(there, photograph, 0)
 filled = minimize(
     losses.squared(holes),

@@ -18,8 +18,8 @@ def total_variation_2d(strength: Any = 1.0, isotropic: bool = True, max_steps: i
 
     The operator is an iteration, FISTA on the dual. It ends where the duality gap is within the dtype's rounding of the
     data, or after ``max_steps``. In float32 that takes some hundred steps; in float64 the isotropic one often takes all
-    of them, and its gap is then between 1e-11 and 2e-7 of |x|^2. An operator is a function without a state, so it cannot keep the dual: each
-    call starts from a dual of 0. The derivative is implicit; it knows nothing of the steps.
+    of them, and its gap is then between 1e-11 and 2e-7 of |x|^2. An operator is a function without a state, so it
+    cannot keep the dual: each call starts from a dual of 0. The derivative is implicit; it knows nothing of the steps.
 
     Args:
       strength: at least 0: a scalar, or a pytree like params whose arrays broadcast against the leading axes.
