@@ -68,7 +68,6 @@ KINDS = {
     "unrolled": (squares, {"implicit_diff": False, "max_steps": 100}),
     "matrix": (losses.squared(Lasso.y), {"linear": Lasso.A}),
     "sparse": (losses.squared(Lasso.y), {"linear": sparse(Lasso.A)}),
-    "function": (losses.squared(Lasso.y), {"linear": lambda x: Lasso.A @ x}),
     "affine": (losses.squared(jnp.zeros(25)), {"linear": lambda x: Lasso.A @ x - Lasso.y}),
 }
 
@@ -182,8 +181,6 @@ def test_derivatives_are_those_of_central_differences():
 
 OPERATORS = {
     "l1": prox.l1,
-    "elastic_net": lambda s: prox.elastic_net(s, 0.5),
-    "l2_norm": prox.l2_norm,
     "linf_norm": lambda s: prox.linf_norm(3 * s),
     "translated": lambda s: prox.translated(prox.l1(s), jnp.full(8, 0.1j)),
 }
