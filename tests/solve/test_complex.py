@@ -12,7 +12,10 @@ from jax.experimental.sparse import BCOO
 
 from nag_optax import Status, losses, minimize, path, prox
 
-pytestmark = pytest.mark.usefixtures("float64", "strict_ranks")
+pytestmark = [
+    pytest.mark.usefixtures("float64", "strict_ranks"),
+    pytest.mark.filterwarnings("ignore:Casting complex values"),  # of jax 0.5.3, where real numbers meet complex ones
+]
 
 
 def normal(rng, *shape):
@@ -65,7 +68,6 @@ KINDS = {
     "unrolled": (squares, {"implicit_diff": False, "max_steps": 100}),
     "matrix": (losses.squared(Lasso.y), {"linear": Lasso.A}),
     "sparse": (losses.squared(Lasso.y), {"linear": sparse(Lasso.A)}),
-    "function": (losses.squared(Lasso.y), {"linear": lambda x: Lasso.A @ x}),
     "affine": (losses.squared(jnp.zeros(25)), {"linear": lambda x: Lasso.A @ x - Lasso.y}),
 }
 
@@ -151,7 +153,7 @@ def test_derivatives_are_those_of_central_differences():
     dy, dA, weights = (jnp.asarray(normal(rng, *shape)) for shape in ((25,), (25, 20), (20,)))
 
     def solution_of(strength, y, A, implicit_diff=True):
-        start, steps = jnp.zeros(20, complex), 10_000 if implicit_diff else 100
+        start, steps = jnp.full(20, 0.1 - 0.1j), 10_000 if implicit_diff else 100
         return minimize(
             lambda x, y: squares(x, A, y),
             start,
@@ -179,8 +181,6 @@ def test_derivatives_are_those_of_central_differences():
 
 OPERATORS = {
     "l1": prox.l1,
-    "elastic_net": lambda s: prox.elastic_net(s, 0.5),
-    "l2_norm": prox.l2_norm,
     "linf_norm": lambda s: prox.linf_norm(3 * s),
     "translated": lambda s: prox.translated(prox.l1(s), jnp.full(8, 0.1j)),
 }

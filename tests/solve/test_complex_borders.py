@@ -9,7 +9,10 @@ import pytest
 from nag_optax import Status, ac_fgm, eval_params, fista, losses, minimize, prox
 from tests.solve.test_complex import Lasso, ista, normal, squares
 
-pytestmark = pytest.mark.usefixtures("float64", "strict_ranks")
+pytestmark = [
+    pytest.mark.usefixtures("float64", "strict_ranks"),
+    pytest.mark.filterwarnings("ignore:Casting complex values"),  # of jax 0.5.3, where real numbers meet complex ones
+]
 
 
 def test_trees_of_real_and_complex_leaves():
