@@ -131,6 +131,13 @@ def test_moreau_s_decomposition(name):
         np.testing.assert_allclose(a, b, atol=1e-12)
 
 
+def test_strengths_are_those_that_are_named():
+    v, s, d = np.array([0.3, -1.0, 10.0]), 1.0, 3.0
+    steep = np.abs(v) > d * (1 + s)
+    expected = np.where(steep, v - s * d * np.sign(v), v / (1 + s))
+    np.testing.assert_allclose(prox.huber(strength=s, delta=d)(jnp.asarray(v), 1.0), expected, atol=1e-12)
+
+
 def test_conjugates_with_a_closed_form():
     v = point("l1", 3)
     pairs = [
