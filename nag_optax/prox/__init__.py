@@ -6,9 +6,10 @@ combine them. Each docstring gives g. Strengths may be traced: under ``jax.jit``
 ordinary arguments.
 
 Complex leaves keep their phase, with the inner product Re <v, x>: in l1, l2_squared, elastic_net, huber (of moduli),
-group_lasso, l2_norm, linf_norm, nuclear_norm, and the projections of Optax onto a ball. Rules that combine operators
-take what those take. Where real numbers are meant, non_negative, non_negative_l1, box, simplex, total_variation_1d and
-other projections of Optax, a complex leaf raises TypeError.
+group_lasso, l2_norm, linf_norm, nuclear_norm, l0, rank, and the projections of Optax onto a ball. Rules that combine
+operators take what those take. Where real numbers are meant, non_negative, non_negative_l1, box, simplex, isotonic,
+slope, log_barrier, kullback_leibler, quadratic, total_variation_1d and other projections of Optax, a complex leaf
+raises TypeError. l0 and rank are not convex; all others are.
 
 Projections are those of Optax where it has them. You can also pass your own function ``(params, step_size) -> params``.
 
@@ -23,6 +24,8 @@ from nag_optax.prox.cones import psd_cone, second_order_cone
 from nag_optax.prox.constraints import box, from_projection, non_negative, simplex
 from nag_optax.prox.groups import overlapping_groups
 from nag_optax.prox.images import total_variation_2d
+from nag_optax.prox.isotonic import isotonic
+from nag_optax.prox.non_convex import l0, rank
 from nag_optax.prox.nuclear_norm import nuclear_norm
 from nag_optax.prox.operator import Conjugate, Prox, none
 from nag_optax.prox.penalties import (
@@ -35,6 +38,9 @@ from nag_optax.prox.penalties import (
     linf_norm,
     non_negative_l1,
 )
+from nag_optax.prox.positive import kullback_leibler, log_barrier
+from nag_optax.prox.quadratic import quadratic
+from nag_optax.prox.slope import slope
 from nag_optax.prox.total_variation import total_variation_1d
 
 __all__ = [
@@ -46,10 +52,14 @@ __all__ = [
     "from_projection",
     "group_lasso",
     "huber",
+    "isotonic",
+    "kullback_leibler",
+    "l0",
     "l1",
     "l2_norm",
     "l2_squared",
     "linf_norm",
+    "log_barrier",
     "masked",
     "non_negative",
     "non_negative_l1",
@@ -57,9 +67,12 @@ __all__ = [
     "nuclear_norm",
     "overlapping_groups",
     "psd_cone",
+    "quadratic",
+    "rank",
     "scaled",
     "second_order_cone",
     "simplex",
+    "slope",
     "sum_over_leaves",
     "total_variation_1d",
     "total_variation_2d",

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from nag_optax.prox.nuclear_norm import slopes
 from nag_optax.prox.operator import Conjugate, Prox, per_leaf
+from nag_optax.prox.spectral import slopes
 
 
 def second_order_cone() -> Prox:
@@ -97,5 +97,5 @@ def _clip_eigenvalues_jvp(primals, tangents):
     (x,), (dx,) = primals, tangents
     values, u = jnp.linalg.eigh(x, symmetrize_input=False)
     clipped, uh = jnp.maximum(values, 0), u.mT.conj()
-    tangent = u @ (slopes(values, clipped) * (uh @ dx @ u)) @ uh
+    tangent = u @ (slopes(values, clipped, clipped > 0) * (uh @ dx @ u)) @ uh
     return _hermitian_part((u * clipped[..., None, :]) @ uh), _hermitian_part(tangent)

@@ -92,12 +92,13 @@ def per_leaf(
     """
     for name, strength in strengths.items():
         check_entries(name, strength, at_least=0)
+    order = tuple(strengths)  # JAX sorts a dict
     # An integer would shape a program, where another number is only another number.
     strengths = jax.tree.map(lambda s: float(s) if type(s) is int else s, strengths)
-    names = " and ".join(strengths)
+    names = " and ".join(order)
 
     def over_leaves(function, strengths, params):
-        each = [for_each_leaf(name, s, params) for name, s in strengths.items()]
+        each = [for_each_leaf(name, strengths[name], params) for name in order]
         try:
             return jax.tree.map(function, params, *each)
         except (TypeError, ValueError) as error:

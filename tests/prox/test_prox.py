@@ -21,6 +21,9 @@ SHAPES = {
     "total_variation_2d": {"a": (4, 5), "b": (2, 3, 2), "c": (1, 1)},
     "overlapping_groups": {"a": (5,), "b": (3, 5)},
     "psd_cone": {"a": (4, 4), "b": (2, 3, 3), "c": (1, 1)},
+    "slope": {"a": (6,), "b": (2, 6)},
+    "isotonic": {"a": (9,), "b": (2, 6), "c": (1,)},
+    "quadratic": {"v": (5,)},
 }
 CENTER = {name: np.linspace(-1, 1, int(np.prod(shape))).reshape(shape) for name, shape in TREE.items()}
 WEIGHTS = {"w": np.linspace(0, 1, 4), "b": 0.5, "v": np.linspace(0.1, 2, 5)}
@@ -44,6 +47,11 @@ OPERATORS = {
     "overlapping_groups": prox.overlapping_groups([[0, 1, 2], [2, 3], [1]], 0.7),
     "second_order_cone": prox.second_order_cone(),
     "psd_cone": prox.psd_cone(),
+    "slope": prox.slope(np.linspace(1, 0, 6)),
+    "isotonic": prox.isotonic(),
+    "log_barrier": prox.log_barrier(0.7),
+    "kullback_leibler": prox.kullback_leibler(jax.tree.map(lambda c: c + 1.5, CENTER), 0.7),
+    "quadratic": prox.quadratic(np.cov(np.arange(15).reshape(5, 3) ** 2 % 7), np.linspace(-1, 1, 5)),
     "box": prox.box(-0.3, 0.5),
     "box of a pytree": prox.box(jax.tree.map(lambda c: c - 0.2, CENTER), jax.tree.map(lambda c: c + 0.1, CENTER)),
     "simplex": prox.simplex(2.0),
@@ -129,6 +137,13 @@ def test_moreau_s_decomposition(name):
     twice = jax.jit(prox.conjugate(prox.conjugate(OPERATORS[name])).apply)
     for a, b in zip(jax.tree.leaves(twice(v, step)), jax.tree.leaves(compiled(name)(v, step)), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-12)
+
+
+def test_strengths_are_those_that_are_named():
+    v, s, d = np.array([0.3, -1.0, 10.0]), 1.0, 3.0
+    steep = np.abs(v) > d * (1 + s)
+    expected = np.where(steep, v - s * d * np.sign(v), v / (1 + s))
+    np.testing.assert_allclose(prox.huber(strength=s, delta=d)(jnp.asarray(v), 1.0), expected, atol=1e-12)
 
 
 def test_conjugates_with_a_closed_form():
