@@ -17,7 +17,10 @@ STEP = 0.6
 def argmin(g, v):
     """The minimum of g(x) + (x - v)^2 / (2 STEP) over x = exp(a), in a."""
     found = optimize.minimize_scalar(
-        lambda a: g(np.exp(a)) + (np.exp(a) - v) ** 2 / (2 * STEP), bounds=(-20, 5), method="bounded", tol=1e-12
+        lambda a: g(np.exp(a)) + (np.exp(a) - v) ** 2 / (2 * STEP),
+        bounds=(-20, 5),
+        method="bounded",
+        options={"xatol": 1e-10},
     )
     return np.exp(found.x)
 
