@@ -4,6 +4,8 @@ Blocks are pushed on a stack and joined while one exceeds the next; a sequence o
 after another. The derivative is that of the result: in a block, the mean of the derivative of what was pooled.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -59,7 +61,7 @@ def _pooled(y: Array) -> tuple[Array, Array]:
         join = (top > 0) & (below > mean)
         push = ~join & (taken < size)
         both = fewer + count
-        joined = below + (mean - below) * (count / both).astype(y.dtype)
+        joined = below + (mean - below) * (count.astype(y.dtype) / both.astype(y.dtype))
         mean = jnp.where(join, joined, jnp.where(push, _at(y, taken), mean))
         count = jnp.where(join, both, jnp.where(push, 1, count))
         return taken + push, top + push - join, mean, count, means, counts
@@ -73,7 +75,7 @@ def _pooled(y: Array) -> tuple[Array, Array]:
 
 
 @_pooled.defjvp
-def _pooled_jvp(primals, tangents):
+def _pooled_jvp(primals: Any, tangents: Any) -> Any:
     x, block = _pooled(*primals)
     total, count = (jax.ops.segment_sum(z, block, x.size) for z in (tangents[0], jnp.ones_like(x)))
     return (x, block), ((total / jnp.maximum(count, 1))[block], np.zeros(block.shape, jax.dtypes.float0))

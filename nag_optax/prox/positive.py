@@ -72,12 +72,12 @@ def _root(b: Array, c: Any) -> Array:
     c = jnp.asarray(c, b.dtype)
     unit = jax.lax.stop_gradient(jnp.maximum(jnp.abs(b), jnp.sqrt(c)))
     unit = jnp.where(unit > 0, unit, 1)
-    p, q = b / unit, c / unit / unit
-    square = p**2 + 4 * q
+    p, q = b / unit, c / unit
+    square = p**2 + 4 * (q / unit)
     length = jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1)), p)  # at b = c = 0, x changes as b does
     above = p >= 0
     larger = (jnp.where(above, p, -p) + length) / 2
-    return unit * jnp.where(above, larger, q / jnp.where(above, 1, larger))
+    return jnp.where(above, unit * larger, q / jnp.where(above, 1, larger))
 
 
 def _xlogy(weight: Any, x: Array) -> Array:

@@ -35,12 +35,13 @@ def slope(strengths: Any) -> Prox:
     def fitted(x, s):
         if not x.ndim or jnp.ndim(s) < 1 or jnp.shape(s)[-1] != x.shape[-1]:
             raise ValueError(f"strengths [n] and a leaf [..., n] must be of one n, got {jnp.shape(s)} for {x.shape}.")
-        return jnp.asarray(s, x.dtype)
+        return jnp.broadcast_to(jnp.asarray(s, x.dtype), x.shape)
 
     def prox(x, step_size, s):
+        thresholds = fitted(x, step_size * s)[..., ::-1]
         size = jnp.where(x < 0, -x, x)
-        order = jnp.argsort(-size, axis=-1)
-        shrunk = -non_decreasing(fitted(x, step_size * s) - jnp.take_along_axis(size, order, -1))
+        order = jnp.argsort(size, axis=-1)
+        shrunk = non_decreasing(jnp.take_along_axis(size, order, -1) - thresholds)
         shrunk = jnp.where(shrunk >= 0, shrunk, 0)
         back = jnp.take_along_axis(shrunk, jnp.argsort(order, axis=-1), -1)
         return jnp.where((x < 0) & (back > 0), -back, back)

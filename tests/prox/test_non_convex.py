@@ -1,13 +1,17 @@
 """Hard thresholding finds the best of all supports and ranks, and minimize a stationary point."""
 
 import itertools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nag_optax import Status, minimize, prox
+from nag_optax import Status, losses, minimize
+from nag_optax import prox as operators
+
+prox: Any = operators  # what these know is not None
 
 pytestmark = pytest.mark.usefixtures("float64", "strict_ranks")
 
@@ -105,7 +109,7 @@ def test_what_has_converged_is_a_fixed_point_but_need_not_be_the_minimum():
         costs.append(float(f(jnp.asarray(x))) + sum(keep))
     assert found.value >= min(costs) - 1e-9
     with pytest.raises(ValueError, match="prox does not know its conjugate"):
-        minimize(f, jnp.zeros(8), prox=operator, stop="gap")
+        minimize(losses.squared(y), jnp.zeros(8), linear=jnp.asarray(a), prox=operator, stop="gap")
 
 
 def test_errors_in_words():

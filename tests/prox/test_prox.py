@@ -92,6 +92,7 @@ def minus(a, b):
 
 
 SETS = {
+    "isotonic",
     "non_negative",
     "non_negative_l1",
     "box",
