@@ -104,7 +104,8 @@ def minimize(
       TypeError: for params, a prox or a ``fun`` of the wrong kind, such as a projection in the place of a prox.
       ValueError: for a number out of range, an unknown method, or a method that cannot do what is asked.
 
-    >>>     >>> from nag_optax import minimize, prox
+    >>> import jax.numpy as jnp
+    >>> from nag_optax import minimize, prox
     >>> x = jnp.array([[1.0, 0.5], [0.0, 1.0], [1.0, 1.0]])
     >>> y = jnp.array([3.0, 0.0, 3.0])
     >>> solution = minimize(lambda w: 0.5 * jnp.sum((x @ w - y) ** 2), jnp.zeros(2), prox=prox.l1(1.0))
