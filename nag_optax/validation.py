@@ -96,10 +96,10 @@ def check_entries(name: str, value: Any, *, at_least=-np.inf, at_most=np.inf, ma
         if not _is_real(leaf):
             raise TypeError(f"{name} must be a number, an array or a pytree of them, got {_shown(leaf)}.")
         if is_concrete(leaf):
-            entries = np.asarray(leaf)
-            finite = may_be_infinite | (abs(entries) <= np.float64(jnp.finfo(jnp.result_type(float)).max))
             fits = not isinstance(leaf, int) or abs(leaf) <= np.iinfo(np.int32).max
-            if not (fits and np.all(finite & (entries >= at_least) & (entries <= at_most))):
+            entries = np.asarray(leaf if fits else np.nan)
+            finite = may_be_infinite | (abs(entries) <= np.float64(jnp.finfo(jnp.result_type(float)).max))
+            if not np.all(finite & (entries >= at_least) & (entries <= at_most)):
                 limits = f"at least {at_least:g}{f' and at most {at_most:g}' * bool(at_most < np.inf)}"
                 words = "be no NaN" if may_be_infinite else f"be finite, {limits}"
                 raise ValueError(f"{name} must {words} in every entry, got {leaf!r}.")

@@ -76,7 +76,7 @@ def _only_leaf(params: Any, size: int) -> Array:
     leaves = jax.tree.leaves(params)
     shapes = [jnp.shape(x) for x in leaves]
     if shapes != [(size,)]:
-        raise ValueError(f"quadratic needs params of a single leaf [{size}], got {shapes}: mask other leaves out.")
+        raise ValueError(f"quadratic: P needs params of a single leaf [{size}], got {shapes}: mask other leaves out.")
     return leaves[0]
 
 

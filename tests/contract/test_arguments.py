@@ -48,6 +48,7 @@ def loss(params):
 
 
 NEEDED = {
+    "P": jnp.ones(2),
     "axis_name": "replica",
     "center": jnp.ones(2),
     "condition_number": 10.0,
@@ -74,6 +75,8 @@ NEEDED = {
     "smoothness": 1.0,
     "step_size": 0.1,
     "steps": 3,
+    "strengths": jnp.asarray([0.2, 0.1]),
+    "target": 1.0,
     "strong_convexity": 0.25,
     "tx": partial(no.nag, momentum=0.9),
     "upper": 1.0,
@@ -90,7 +93,7 @@ def use(made, name):
         of_replica = jax.vmap(lambda p: made.update(p, made.init(p), p, **extra)[0], axis_name="replica")
         return of_replica(jnp.stack([PARAMS, PARAMS]))
     if isinstance(made, Prox):
-        moved = made(PARAMS[None] if name.endswith(("nuclear_norm", "variation_2d")) else PARAMS, 1.0)
+        moved = made(PARAMS[None] if name.endswith(("nuclear_norm", "rank", "variation_2d")) else PARAMS, 1.0)
         return moved, made.value and made.value(moved)
     if isinstance(made, RestartTest):
         tx = no.nag(0.1, restart=made)
@@ -187,13 +190,14 @@ LEGITIMATE = {
     "slow_step_size": SCHEDULED,
     "momenta": {"[0.1]", "(0.1, 0.2, 0.3)"},
     "accumulator_dtype communication_dtype": {"None", "float"},
-    "axis_name linear period prox restart steps": {"None"},
+    "axis_name linear period prox q restart steps": {"None"},
     "mask": {"None", "jax True", *TRUE},
     "has_aux history implicit_diff isotropic monotone progress reset_inner stationary verbose": TRUE,
     "max_seconds": POSITIVE | {"None"},
     "axis": {"-1", "0", "()"},
     "key": {"-1", "0", "10**12", "jax key"},
     "center": REAL,
+    "target": AT_LEAST_0,
     "lower": REAL,
     "upper": REAL | {"inf", "jax inf", "1e300"},
     "args": {"()", "[]"},

@@ -108,7 +108,7 @@ def test_leaves_of_the_wrong_kind_are_named():
     operator = prox.quadratic(np.eye(2))
     for params in (jnp.ones(3), jnp.ones((2, 2)), {"a": jnp.ones(2), "b": jnp.ones(2)}):
         for function in (operator, operator.value):
-            with pytest.raises(ValueError, match=r"quadratic needs params of a single leaf \[2\], got"):
+            with pytest.raises(ValueError, match=r"P needs params of a single leaf \[2\], got"):
                 function(params)
     with pytest.raises(TypeError, match="quadratic is for real params, got complex128"):
         operator(jnp.ones(2, complex))
