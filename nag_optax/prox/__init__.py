@@ -13,8 +13,11 @@ Projections are those of Optax where it has them. You can also pass your own fun
 Array([1.5, 0. ], dtype=float32)
 """
 
+from nag_optax.prox.affine_set import affine_set
+from nag_optax.prox.box_section import box_section
 from nag_optax.prox.calculus import conjugate, masked, scaled, sum_over_leaves, translated
 from nag_optax.prox.constraints import box, from_projection, non_negative, simplex
+from nag_optax.prox.non_convex import l1_sphere, l2_sphere, sparse_simplex
 from nag_optax.prox.nuclear_norm import nuclear_norm
 from nag_optax.prox.operator import Conjugate, Prox, none
 from nag_optax.prox.penalties import (
@@ -27,19 +30,26 @@ from nag_optax.prox.penalties import (
     linf_norm,
     non_negative_l1,
 )
+from nag_optax.prox.polyhedron import polyhedron
 from nag_optax.prox.total_variation import total_variation_1d
+from nag_optax.prox.transport import birkhoff, transport
 
 __all__ = [
     "Conjugate",
     "Prox",
+    "affine_set",
+    "birkhoff",
     "box",
+    "box_section",
     "conjugate",
     "elastic_net",
     "from_projection",
     "group_lasso",
     "huber",
     "l1",
+    "l1_sphere",
     "l2_norm",
+    "l2_sphere",
     "l2_squared",
     "linf_norm",
     "masked",
@@ -47,9 +57,12 @@ __all__ = [
     "non_negative_l1",
     "none",
     "nuclear_norm",
+    "polyhedron",
     "scaled",
     "simplex",
+    "sparse_simplex",
     "sum_over_leaves",
     "total_variation_1d",
     "translated",
+    "transport",
 ]

@@ -94,13 +94,15 @@ def _project(v: Any, lower: Any, upper: Any, w: Any, c: Array) -> Any:
         last = jnp.max(jnp.stack([jnp.max(p, where=known, initial=-jnp.inf) for p, known in points]))
         first, last = (jnp.where(jnp.isfinite(end), end, start) for end in (first, last))
 
-        def beyond(end, before, after):
-            free = jax.tree.map(lambda w, a, b: jnp.where(w > 0, jnp.isinf(before(a, b)), jnp.isinf(after(a, b))), w_, lower_, upper_)
+        def beyond(
+            end, rising, falling
+        ):  # where it is 0 if the bounds that w moves towards, or away from, are infinite
+            free = jax.tree.map(lambda w, r, f: jnp.isinf(jnp.where(w > 0, r, f)), w_, rising, falling)
             slope = total(lambda w, f: w**2 * f, w_, free)
             return end - detailed(end)[0] / jnp.where(slope > 0, slope, jnp.inf)
 
-        lowest = jnp.minimum(first, beyond(first, lambda a, b: a, lambda a, b: b))
-        highest = jnp.maximum(last, beyond(last, lambda a, b: b, lambda a, b: a))
+        lowest = jnp.minimum(first, beyond(first, lower_, upper_))
+        highest = jnp.maximum(last, beyond(last, upper_, lower_))
         return monotone_root(detailed, lowest, highest, jnp.clip(start, lowest, highest))
 
     def divide(linear, y):
@@ -133,7 +135,9 @@ def _check_reach(like: Any, lower: Any, upper: Any, w: Any, c: Any) -> None:
     if not all_concrete(lower, upper, w, c):
         return
     low = high = size = 0.0
-    trees = [jax.tree.leaves(for_each_leaf(name, x, like)) for name, x in (("lower", lower), ("upper", upper), ("w", w))]
+    trees = [
+        jax.tree.leaves(for_each_leaf(name, x, like)) for name, x in (("lower", lower), ("upper", upper), ("w", w))
+    ]
     for x, *leaves in zip(jax.tree.leaves(like), *trees, strict=True):
         try:
             a, b, weight, _ = np.broadcast_arrays(*(np.asarray(leaf, float) for leaf in leaves), np.empty(np.shape(x)))

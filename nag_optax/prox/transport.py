@@ -1,12 +1,13 @@
 """Transport polytopes {X >= 0: X 1 = row_sums, X^T 1 = column_sums}.
 
 The projection of V is X = max(V + a 1^T + 1 b^T, 0), where a and b minimise the dual function |X|^2 / 2 - <row_sums, a>
-- <column_sums, b>. Its gradient is piecewise linear: Newton's method with an exact line search is finite in practice.
-With the support S of X, the Newton matrix maps (a, b) to (diag(S 1) a + S b, S^T a + diag(S^T 1) b); conjugate gradients
-divide by it. It is singular, so a multiple of the identity is added that vanishes with the gradient.
+- <column_sums, b>. Its gradient is piecewise linear, so Newton's method with an exact line search ends in finitely many
+steps in practice. With the support S of X, the Newton matrix maps (a, b) to (diag(S 1) a + S b, S^T a + diag(S^T 1) b).
+It is singular where S falls into parts: a multiple of its diagonal is added, which vanishes with the gradient, and
+conjugate gradients divide by the sum. If V is large, V / 4^k comes first, with ever smaller k.
 """
 
-from functools import partial, reduce
+from functools import reduce
 from typing import Any
 
 import jax
@@ -21,8 +22,7 @@ from nag_optax.prox.monotone_root import monotone_root
 from nag_optax.prox.operator import Prox
 from nag_optax.validation import check_entries
 
-MAX_STEPS = 200
-DEBUG=False
+MAX_STEPS = 1000
 
 
 def transport(row_sums: Any, column_sums: Any) -> Prox:
@@ -106,18 +106,8 @@ def _project(v: Array, row_sums: Array, column_sums: Array) -> Array:
         for sums, total in zip((row_sums, column_sums), totals, strict=True)
     )
 
-    def gradient(potentials):
-        x = _point(v, potentials)
-        return jnp.sum(x, 1) - row_sums, jnp.sum(x, 0) - column_sums
-
-    a = (row_sums - jnp.sum(v, 1)) / v.shape[1]  # the point without x >= 0
-    b = (column_sums - jnp.sum(v + a[:, None], 0)) / v.shape[0]
-    potentials = jax.lax.custom_root(
-        gradient, (a, b), lambda _, first: _newton(v, row_sums, column_sums, first), _divide
-    )
-    x = _point(v, potentials)
-    error, size = _largest(gradient(potentials)), _largest((row_sums, column_sums, x, potentials, v))
-    return where_feasible(same & (error <= tolerance() * sum(v.shape) * size), x)
+    x, error, size = _nearest(v, row_sums, column_sums)
+    return where_feasible(same & (error <= tolerance() * size), x)
 
 
 def _point(v: Array, potentials: Any) -> Array:
@@ -125,61 +115,90 @@ def _point(v: Array, potentials: Any) -> Array:
     return jnp.maximum(v + a[:, None] + b, 0)
 
 
-def _divide(linear: Any, y: Any) -> Any:
-    counts = linear(jax.tree.map(jnp.ones_like, y))  # twice the entries of the support in a row or column
-    weights = jax.tree.map(lambda n: 1 / jnp.maximum(n, 1), counts)
-    eps = float(jnp.finfo(y[0].dtype).eps)
-    return cg(linear, y, tol=eps, maxiter=4 * sum(map(jnp.size, y)), M=partial(jax.tree.map, jnp.multiply, weights))[0]
-
-
 def _largest(tree: Any) -> Array:
     return reduce(jnp.maximum, (jnp.max(jnp.abs(x)) for x in jax.tree.leaves(tree)))
 
 
-def _newton(v: Array, row_sums: Array, column_sums: Array, first: Any) -> Any:
+@jax.custom_jvp
+def _nearest(v: Array, row_sums: Array, column_sums: Array) -> tuple[Array, Array, Array]:
+    """The projection, the largest error of its sums, and the largest number that went into them."""
     eps = float(jnp.finfo(v.dtype).eps)
     sums = row_sums, column_sums
+    zero, one, inf = (jnp.asarray(number, v.dtype) for number in (0, 1, jnp.inf))
 
-    def slopes(potentials):
+    a = (row_sums - jnp.sum(v, 1)) / v.shape[1]
+    b = (column_sums - jnp.sum(v + a[:, None], 0)) / v.shape[0]
+    whole = v + a[:, None] + b  # the point without x >= 0
+
+    def newton(carry):
+        potentials, scale, _, best, stalled, count = carry
+        v = scale * whole
         x = _point(v, potentials)
-        return x, (jnp.sum(x, 1) - row_sums, jnp.sum(x, 0) - column_sums)
-
-    def step(carry):
-        potentials, _, best, stalled, count = carry
-        x, gradient = slopes(potentials)
+        gradient = jnp.sum(x, 1) - row_sums, jnp.sum(x, 0) - column_sums
         error = _largest(gradient)
         support = (x > 0).astype(v.dtype)
         entries = jnp.sum(support, 1), jnp.sum(support, 0)
-        relative = jnp.minimum(error / jnp.maximum(_largest(sums), 1e-30), 0.01)
         weights = jax.tree.map(lambda n: jnp.maximum(n, 1), entries)
+        relative = jnp.clip(error / jnp.where(error > 0, _largest(sums), 1), eps**0.5, 0.01)
+
+        damping = jnp.clip(relative * _largest(sums) / _largest(v), eps**0.5, 0.01)
 
         def matrix(d):
             image = entries[0] * d[0] + support @ d[1], entries[1] * d[1] + d[0] @ support
-            return jax.tree.map(lambda i, w, d: i + relative * w * d, image, weights, d)
+            return jax.tree.map(lambda i, w, d: i + damping * w * d, image, weights, d)
+
+        def precondition(y):
+            return jax.tree.map(jnp.divide, y, weights)
 
         target = jax.tree.map(jnp.negative, gradient)
-        d = cg(matrix, target, tol=relative, maxiter=4 * sum(v.shape), M=lambda y: jax.tree.map(jnp.divide, y, weights))[0]
-        change = d[0][:, None] + d[1]
+        d, _ = cg(matrix, target, tol=relative, maxiter=4 * sum(v.shape), M=precondition)
+        change, linear = d[0][:, None] + d[1], row_sums @ d[0] + column_sums @ d[1]
 
         def along(t):
             moved = v + (potentials[0] + t * d[0])[:, None] + (potentials[1] + t * d[1])
-            positive = jnp.maximum(moved, 0)
-            linear = row_sums @ d[0] + column_sums @ d[1]
-            value = jnp.sum(change * positive) - linear
-            size = jnp.sum(jnp.abs(change) * positive) + jnp.abs(linear)
-            return value, jnp.sum(jnp.where(moved > 0, change**2, 0)), size
+            value = change * jnp.maximum(moved, 0)
+            slope = jnp.sum(jnp.where(moved > 0, change**2, 0))
+            return jnp.sum(value) - linear, slope, jnp.sum(jnp.abs(value)) + jnp.abs(linear)
 
-        zero, one = jnp.zeros((), v.dtype), jnp.ones((), v.dtype)
         t = monotone_root(along, zero, one, one)
         following = jax.tree.map(lambda p, d: p + t * d, potentials, d)
-        return following, error, jnp.minimum(best, error), jnp.where(error < best, 0, stalled + 1), count + 1
+        stalled = jnp.where((error < best) | (error > tolerance() * _largest(potentials)), 0, stalled + 1)
+        return following, scale, error, jnp.minimum(best, error), stalled, count + 1
+
+    def step(carry):
+        potentials, scale, error, *rest = carry = newton(carry)
+        growth = jnp.where(error < 0.1 * _largest(sums), jnp.minimum(4, 1 / scale), 1)
+        return jax.tree.map(lambda p: growth * p, potentials), scale * growth, jnp.where(growth > 1, inf, error), *rest
 
     def goes_on(carry):
-        potentials, error, best, stalled, count = carry
+        potentials, _, error, _, stalled, count = carry
         return (error > 2 * eps * _largest((potentials, sums))) & (stalled < 5) & (count < MAX_STEPS)
 
-    inf = jnp.asarray(jnp.inf, v.dtype)
-    zero = jnp.zeros((), jnp.int32)
-    out= jax.lax.while_loop(goes_on, step, (first, inf, inf, zero, zero))
-    if DEBUG: jax.debug.print("steps {} err {} stalled {}", out[-1], out[1], out[3])
-    return out[0]
+    none = jnp.zeros((), jnp.int32)
+    scale = jnp.minimum(1, _largest(sums) / jnp.maximum(_largest(whole), _largest(sums) + (_largest(sums) == 0)))
+    first = jax.tree.map(jnp.zeros_like, (a, b)), jnp.maximum(scale, eps), inf, inf, none, none
+    potentials, _, error, *_ = jax.lax.while_loop(goes_on, step, first)
+    x = _point(whole, potentials)
+    return x, error, _largest((*sums, *potentials, v))
+
+
+@_nearest.defjvp
+def _nearest_jvp(primals, tangents):
+    """On the support S, X = V + a 1^T + 1 b^T. The Schur complement of the Newton matrix, scaled to eigenvalues in
+    [0, 1], gives db; it has an eigenvalue 0 for each connected part of S, along which X does not change.
+    """
+    x, error, size = _nearest(*primals)
+    dv, dr, dc = tangents
+    support = (x > 0).astype(x.dtype)
+    dv = support * dv
+    rows, columns = (jnp.maximum(jnp.sum(support, axis), 1) for axis in (1, 0))
+    root = jnp.sqrt(columns)
+    halves = support / jnp.sqrt(rows)[:, None] / root
+    values, vectors = jnp.linalg.eigh(jnp.diag((jnp.sum(support, 0) > 0).astype(x.dtype)) - halves.T @ halves)
+    kept = values > 20 * float(jnp.finfo(x.dtype).eps)
+    inverse = jnp.where(kept, 1 / jnp.where(kept, values, 1), 0)
+    to_rows, to_columns = dr - jnp.sum(dv, 1), dc - jnp.sum(dv, 0)
+    db = (vectors @ (inverse * (((to_columns - (to_rows / rows) @ support) / root) @ vectors))) / root
+    da = (to_rows - support @ db) / rows
+    dx = dv + support * (da[:, None] + db)
+    return (x, error, size), (dx, jnp.zeros_like(error), jnp.zeros_like(size))

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from nag_optax.prox.foreign import check_prox, check_steps
-from nag_optax.scalars import Scalar, hyperparameter_dtype
+from nag_optax.scalars import Scalar
 from nag_optax.solve.certificate import Bound, certificate
 from nag_optax.solve.linear import Linear, check_linear, image_function
 from nag_optax.solve.method import Problem
