@@ -33,8 +33,8 @@ def affine_set(A: Any, b: Any) -> Prox:
 
     >>> import jax.numpy as jnp
     >>> from nag_optax.prox import affine_set
-    >>> affine_set(jnp.array([[1.0, 1.0, 0.0]]), jnp.array([2.0]))(jnp.array([3.0, 1.0, 5.0])).round(4)
-    Array([2., 0., 5.], dtype=float32)
+    >>> affine_set(jnp.array([[1.0, 1.0, 0.0]]), jnp.array([2.0]))(jnp.array([4.0, 1.0, 5.0])).round(4)
+    Array([ 2.5, -0.5,  5. ], dtype=float32)
     """
     matrix, vector = rows("A", A, "b", b)
     check_consistent(A, b)

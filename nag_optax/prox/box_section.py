@@ -75,7 +75,7 @@ def _project(v: Any, lower: Any, upper: Any, w: Any, c: Array) -> Any:
 
     def solve(_, start):
         numbers = jax.lax.stop_gradient((v, lower, upper, w))
-        v_, lower_, upper_, w_ = numbers
+        _, lower_, upper_, w_ = numbers
 
         def detailed(t):
             x = at(t, *numbers)

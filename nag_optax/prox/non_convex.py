@@ -18,7 +18,7 @@ from nag_optax.validation import check_integer, check_number
 
 
 def sparse_simplex(max_nonzero: int, scale: Scalar = 1.0) -> Prox:
-    """NON-CONVEX constraint x >= 0, sum of all x_i = scale over all leaves together, and at most ``max_nonzero`` entries
+    """NON-CONVEX constraint x >= 0, sum of all x_i = scale over all leaves together, and at most ``max_nonzero`` x_i
     are not 0. The largest entries stay, and of equal ones the first.
 
     Args:
@@ -51,8 +51,8 @@ def l1_sphere(radius: Scalar = 1.0) -> Prox:
 
     >>> import jax.numpy as jnp
     >>> from nag_optax.prox import l1_sphere
-    >>> l1_sphere(2.0)(jnp.array([0.5, -0.25, 0.0])).round(4)
-    Array([ 0.9167, -0.6667,  0.4167], dtype=float32)
+    >>> l1_sphere(2.0)(jnp.array([1.0, -0.25, 0.0])).round(4)
+    Array([ 1.25, -0.5 ,  0.25], dtype=float32)
     """
     check_number("radius", radius, above=0)
 
@@ -76,6 +76,7 @@ def l2_sphere(radius: Scalar = 1.0) -> Prox:
 
     def projection(params, radius):
         largest = reduce(jnp.maximum, (jnp.max(jnp.abs(x), initial=0) for x in jax.tree.leaves(params)))
+        largest = jax.lax.stop_gradient(largest)  # no square overflows
         vanishes = largest == 0
         params = jax.tree.map(lambda x: jnp.where(vanishes, 1, x / jnp.where(vanishes, 1, largest)), params)
         factor = radius * jax.lax.rsqrt(squared_norm(params))

@@ -2,8 +2,9 @@
 
 Goldfarb & Idnani, Mathematical Programming 27, 1983, for the quadratic |x - v|^2 / 2. It begins with the projection
 onto the equations and adds the most violated inequality, until none is violated; an inequality leaves the active set
-when its multiplier reaches 0. Active inequalities stay independent, so that they may repeat each other. It is exact, and
-takes about as many steps as inequalities are active. An inequality that no step can satisfy shows that the set is empty.
+when its multiplier reaches 0. Active inequalities stay independent, so inequalities may repeat each other. It ends, with
+the exact result, after about as many steps as inequalities are active. If no step can satisfy an inequality, the set is
+empty.
 
 The result is the projection onto the affine set of the active rows, and so is its derivative.
 """
@@ -65,7 +66,7 @@ def polyhedron(A: Any, b: Any, G: Any, h: Any) -> Prox:
 
 class _Search(NamedTuple):
     """The method's variables: the point, the multipliers and the set of active inequalities, the inequality that is
-    being added, whether to choose it anew, whether the search is over, whether the set is empty, and the count of steps.
+    being added, whether to choose it anew, whether the search is over, whether the set is empty, the count of steps.
     """
 
     point: Array

@@ -68,8 +68,8 @@ def transport(row_sums: Any, column_sums: Any) -> Prox:
 
 
 def birkhoff() -> Prox:
-    """Constraint X >= 0 with all rows and columns summing to 1 (doubly stochastic), for each leaf: a square matrix X, or
-    a stack of them. It is the hull of permutation matrices, and `nag_optax.prox.transport` with sums of 1.
+    """Constraint X >= 0 with all rows and columns summing to 1 (doubly stochastic), for each leaf: a square matrix X,
+    or a stack of them. It is the hull of permutation matrices, and `nag_optax.prox.transport` with sums of 1.
 
     Raises:
       ValueError: when applied to a leaf that is not square; exclude it with `nag_optax.prox.masked`.
@@ -115,6 +115,10 @@ def _point(v: Array, potentials: Any) -> Array:
     return jnp.maximum(v + a[:, None] + b, 0)
 
 
+def _gradient(x: Array, sums: Any) -> Any:
+    return jnp.sum(x, 1) - sums[0], jnp.sum(x, 0) - sums[1]
+
+
 def _largest(tree: Any) -> Array:
     return reduce(jnp.maximum, (jnp.max(jnp.abs(x)) for x in jax.tree.leaves(tree)))
 
@@ -124,6 +128,7 @@ def _nearest(v: Array, row_sums: Array, column_sums: Array) -> tuple[Array, Arra
     """The projection, the largest error of its sums, and the largest number that went into them."""
     eps = float(jnp.finfo(v.dtype).eps)
     sums = row_sums, column_sums
+    largest_sum = jnp.maximum(_largest(sums), float(jnp.finfo(v.dtype).tiny))
     zero, one, inf = (jnp.asarray(number, v.dtype) for number in (0, 1, jnp.inf))
 
     a = (row_sums - jnp.sum(v, 1)) / v.shape[1]
@@ -134,14 +139,13 @@ def _nearest(v: Array, row_sums: Array, column_sums: Array) -> tuple[Array, Arra
         potentials, scale, _, best, stalled, count = carry
         v = scale * whole
         x = _point(v, potentials)
-        gradient = jnp.sum(x, 1) - row_sums, jnp.sum(x, 0) - column_sums
+        gradient = _gradient(x, sums)
         error = _largest(gradient)
         support = (x > 0).astype(v.dtype)
         entries = jnp.sum(support, 1), jnp.sum(support, 0)
         weights = jax.tree.map(lambda n: jnp.maximum(n, 1), entries)
-        relative = jnp.clip(error / jnp.where(error > 0, _largest(sums), 1), eps**0.5, 0.01)
-
-        damping = jnp.clip(relative * _largest(sums) / _largest(v), eps**0.5, 0.01)
+        relative = jnp.clip(error / largest_sum, eps**0.5, 0.01)
+        damping = jnp.clip(relative * largest_sum / jnp.maximum(_largest(v), largest_sum), eps**0.5, 0.01)
 
         def matrix(d):
             image = entries[0] * d[0] + support @ d[1], entries[1] * d[1] + d[0] @ support
@@ -167,7 +171,7 @@ def _nearest(v: Array, row_sums: Array, column_sums: Array) -> tuple[Array, Arra
 
     def step(carry):
         potentials, scale, error, *rest = carry = newton(carry)
-        growth = jnp.where(error < 0.1 * _largest(sums), jnp.minimum(4, 1 / scale), 1)
+        growth = jnp.where(error < 0.1 * largest_sum, jnp.minimum(4, 1 / scale), 1)
         return jax.tree.map(lambda p: growth * p, potentials), scale * growth, jnp.where(growth > 1, inf, error), *rest
 
     def goes_on(carry):
@@ -175,11 +179,11 @@ def _nearest(v: Array, row_sums: Array, column_sums: Array) -> tuple[Array, Arra
         return (error > 2 * eps * _largest((potentials, sums))) & (stalled < 5) & (count < MAX_STEPS)
 
     none = jnp.zeros((), jnp.int32)
-    scale = jnp.minimum(1, _largest(sums) / jnp.maximum(_largest(whole), _largest(sums) + (_largest(sums) == 0)))
-    first = jax.tree.map(jnp.zeros_like, (a, b)), jnp.maximum(scale, eps), inf, inf, none, none
-    potentials, _, error, *_ = jax.lax.while_loop(goes_on, step, first)
+    scale = jnp.maximum(largest_sum / jnp.maximum(_largest(whole), largest_sum), eps)
+    first = jax.tree.map(jnp.zeros_like, (a, b)), scale, inf, inf, none, none
+    potentials, *_ = jax.lax.while_loop(goes_on, step, first)
     x = _point(whole, potentials)
-    return x, error, _largest((*sums, *potentials, v))
+    return x, _largest(_gradient(x, sums)), _largest((sums, potentials, v))
 
 
 @_nearest.defjvp
