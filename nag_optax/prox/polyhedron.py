@@ -2,9 +2,9 @@
 
 Goldfarb & Idnani, Mathematical Programming 27, 1983, for the quadratic |x - v|^2 / 2. It begins with the projection
 onto the equations and adds the most violated inequality, until none is violated; an inequality leaves the active set
-when its multiplier reaches 0. Active inequalities stay independent, so inequalities may repeat each other. It ends, with
-the exact result, after about as many steps as inequalities are active. If no step can satisfy an inequality, the set is
-empty.
+when its multiplier reaches 0. Active inequalities stay independent, so inequalities may repeat each other. It ends
+with the exact result, after about as many steps as inequalities are active. If no step can satisfy an inequality, the
+set is empty.
 
 The result is the projection onto the affine set of the active rows, and so is its derivative.
 """
