@@ -66,7 +66,7 @@ def polyhedron(A: Any, b: Any, G: Any, h: Any) -> Prox:
 
 class _Search(NamedTuple):
     """The method's variables: the point, the multipliers and the set of active inequalities, the inequality that is
-    being added, whether to choose it anew, whether the search is over, whether the set is empty, the count of steps.
+    being added, whether to choose it anew, whether the search is over, whether the set is empty, the number of steps.
     """
 
     point: Array
@@ -76,7 +76,7 @@ class _Search(NamedTuple):
     choose: Array
     over: Array
     empty: Array
-    count: Array
+    steps: Array
 
 
 @jax.jit
@@ -122,7 +122,7 @@ def _search(equations: Equations, G: Array, h: Array, x: Array) -> _Search:
         leaving = jnp.argmin(limits)
         full = jnp.where(dependent, jnp.inf, violation[p] / jnp.where(dependent, 1, square))
         length = jnp.minimum(limits[leaving], full)
-        empty = ~over & (jnp.isinf(length) | (s.count > 20 * (count + x.size)))
+        empty = ~over & (jnp.isinf(length) | (s.steps > 20 * (count + x.size)))
         length = jnp.where(over | empty, 0, length)
         enters = full <= limits[leaving]
         multipliers = (jnp.where(s.active, s.multipliers - length * change, s.multipliers)).at[p].add(length)
@@ -135,7 +135,7 @@ def _search(equations: Equations, G: Array, h: Array, x: Array) -> _Search:
             enters,
             over | empty,
             empty,
-            s.count + 1,
+            s.steps + 1,
         )
 
     none = jnp.zeros(count, bool)

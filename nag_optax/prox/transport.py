@@ -20,6 +20,7 @@ from nag_optax.prox.constraints import from_projection
 from nag_optax.prox.feasible import all_concrete, tolerance, where_feasible
 from nag_optax.prox.monotone_root import monotone_root
 from nag_optax.prox.operator import Prox
+from nag_optax.trees import where
 from nag_optax.validation import check_entries
 
 MAX_STEPS = 1000
@@ -136,7 +137,7 @@ def _nearest(v: Array, row_sums: Array, column_sums: Array) -> tuple[Array, Arra
     whole = v + a[:, None] + b  # the point without x >= 0
 
     def newton(carry):
-        potentials, scale, _, best, stalled, count = carry
+        potentials, scale, _, least, best, stalled, count = carry
         v = scale * whole
         x = _point(v, potentials)
         gradient = _gradient(x, sums)
@@ -155,7 +156,8 @@ def _nearest(v: Array, row_sums: Array, column_sums: Array) -> tuple[Array, Arra
             return jax.tree.map(jnp.divide, y, weights)
 
         target = jax.tree.map(jnp.negative, gradient)
-        d, _ = cg(matrix, target, tol=relative, maxiter=4 * sum(v.shape), M=precondition)
+        tol: Any = relative  # declared as a float
+        d, _ = cg(matrix, target, tol=tol, maxiter=4 * sum(v.shape), M=precondition)
         change, linear = d[0][:, None] + d[1], row_sums @ d[0] + column_sums @ d[1]
 
         def along(t):
@@ -166,22 +168,25 @@ def _nearest(v: Array, row_sums: Array, column_sums: Array) -> tuple[Array, Arra
 
         t = monotone_root(along, zero, one, one)
         following = jax.tree.map(lambda p, d: p + t * d, potentials, d)
-        stalled = jnp.where((error < best) | (error > tolerance() * _largest(potentials)), 0, stalled + 1)
-        return following, scale, error, jnp.minimum(best, error), stalled, count + 1
+        better = error < least
+        best = where(better, potentials, best)
+        stalled = jnp.where(better | (error > tolerance() * _largest((potentials, whole))), 0, stalled + 1)
+        return following, scale, error, jnp.minimum(least, error), best, stalled, count + 1
 
     def step(carry):
-        potentials, scale, error, *rest = carry = newton(carry)
+        potentials, scale, error, least, *rest = newton(carry)
         growth = jnp.where(error < 0.1 * largest_sum, jnp.minimum(4, 1 / scale), 1)
-        return jax.tree.map(lambda p: growth * p, potentials), scale * growth, jnp.where(growth > 1, inf, error), *rest
+        error, least = (jnp.where(growth > 1, inf, e) for e in (error, least))
+        return jax.tree.map(lambda p: growth * p, potentials), scale * growth, error, least, *rest
 
     def goes_on(carry):
-        potentials, _, error, _, stalled, count = carry
+        potentials, _, error, _, _, stalled, count = carry
         return (error > 2 * eps * _largest((potentials, sums))) & (stalled < 5) & (count < MAX_STEPS)
 
     none = jnp.zeros((), jnp.int32)
     scale = jnp.maximum(largest_sum / jnp.maximum(_largest(whole), largest_sum), eps)
-    first = jax.tree.map(jnp.zeros_like, (a, b)), scale, inf, inf, none, none
-    potentials, *_ = jax.lax.while_loop(goes_on, step, first)
+    start = jax.tree.map(jnp.zeros_like, (a, b))
+    *_, potentials, _, _ = jax.lax.while_loop(goes_on, step, (start, scale, inf, inf, start, none, none))
     x = _point(whole, potentials)
     return x, _largest(_gradient(x, sums)), _largest((sums, potentials, v))
 
