@@ -23,7 +23,7 @@ from nag_optax.prox.operator import Prox
 from nag_optax.trees import where
 from nag_optax.validation import check_entries
 
-MAX_STEPS = 1000
+MAX_STEPS = 500
 
 
 def transport(row_sums: Any, column_sums: Any) -> Prox:
@@ -146,7 +146,7 @@ def _nearest(v: Array, row_sums: Array, column_sums: Array) -> tuple[Array, Arra
         entries = jnp.sum(support, 1), jnp.sum(support, 0)
         weights = jax.tree.map(lambda n: jnp.maximum(n, 1), entries)
         relative = jnp.clip(error / largest_sum, eps**0.5, 0.01)
-        damping = jnp.clip(relative * largest_sum / jnp.maximum(_largest(v), largest_sum), eps**0.5, 0.01)
+        damping = jnp.clip(error / jnp.maximum(_largest(v), largest_sum), eps**0.5, 0.01)
 
         def matrix(d):
             image = entries[0] * d[0] + support @ d[1], entries[1] * d[1] + d[0] @ support
@@ -159,12 +159,12 @@ def _nearest(v: Array, row_sums: Array, column_sums: Array) -> tuple[Array, Arra
         tol: Any = relative  # declared as a float
         d, _ = cg(matrix, target, tol=tol, maxiter=4 * sum(v.shape), M=precondition)
         change, linear = d[0][:, None] + d[1], row_sums @ d[0] + column_sums @ d[1]
+        size = 2 * (row_sums @ jnp.abs(d[0]) + column_sums @ jnp.abs(d[1]))
 
         def along(t):
             moved = v + (potentials[0] + t * d[0])[:, None] + (potentials[1] + t * d[1])
-            value = change * jnp.maximum(moved, 0)
-            slope = jnp.sum(jnp.where(moved > 0, change**2, 0))
-            return jnp.sum(value) - linear, slope, jnp.sum(jnp.abs(value)) + jnp.abs(linear)
+            value = jnp.sum(change * jnp.maximum(moved, 0)) - linear
+            return value, jnp.sum(jnp.where(moved > 0, change**2, 0)), size
 
         t = monotone_root(along, zero, one, one)
         following = jax.tree.map(lambda p, d: p + t * d, potentials, d)
