@@ -36,13 +36,15 @@ def affine_set(A: Any, b: Any) -> Prox:
     >>> affine_set(jnp.array([[1.0, 1.0, 0.0]]), jnp.array([2.0]))(jnp.array([4.0, 1.0, 5.0])).round(4)
     Array([ 2.5, -0.5,  5. ], dtype=float32)
     """
-    matrix, vector = rows("A", A, "b", b)
-    check_consistent(A, b)
+    equations = Equations.of(*rows("A", A, "b", b))
+    check_consistent(equations)
 
     def projection(params, equations):
-        return each_vector("affine_set", equations.project, params, equations.matrix.shape[1])
+        difference = tolerance(equations.matrix, equations.vector)
+        typed = equations.astype(jax.tree.leaves(params)[0].dtype)
+        return each_vector("affine_set", lambda x: typed.project(x, difference), params, typed.matrix.shape[1])
 
-    return from_projection(projection, Equations.of(matrix, vector))
+    return from_projection(projection, equations)
 
 
 class Equations(NamedTuple):
@@ -63,20 +65,26 @@ class Equations(NamedTuple):
     @classmethod
     def of(cls, matrix: Array, vector: Array) -> "Equations":
         """The equations of a matrix and a vector."""
-        fixed = jax.lax.stop_gradient(matrix)
-        norm = jnp.linalg.norm(fixed, axis=1)
-        scale = 1 / jnp.where(norm > 0, norm, 1)
-        u, s, vh = jnp.linalg.svd(fixed * scale[:, None], full_matrices=False)
-        kept = s > max(matrix.shape) * float(jnp.finfo(matrix.dtype).eps) * jnp.max(s, initial=0)
-        left = u * jnp.where(kept, 1 / jnp.where(kept, s, 1), 0)
-        return cls(matrix * scale[:, None], vector * scale, left, jnp.where(kept[:, None], vh, 0))
+        xp = np if isinstance(matrix, np.ndarray) else jnp
+        fixed = matrix if xp is np else jax.lax.stop_gradient(matrix)
+        norm = xp.linalg.norm(fixed, axis=1)
+        scale = 1 / xp.where(norm > 0, norm, 1)
+        u, s, vh = xp.linalg.svd(fixed * scale[:, None], full_matrices=False)
+        kept = s > tolerance(matrix) * xp.max(s, initial=0)
+        left = u * xp.where(kept, 1 / xp.where(kept, s, 1), 0)
+        return cls(matrix * scale[:, None], vector * scale, left, xp.where(kept[:, None], vh, 0))
+
+    def astype(self, dtype: Any) -> "Equations":
+        """The same equations in a dtype."""
+        return Equations(*(jnp.asarray(x, dtype) for x in self))
 
     def homogeneous(self, x: Array) -> Array:
         """The projection of a vector, or of each row of a matrix, onto {x: A x = 0}."""
         return x - (x @ self.right.T) @ self.right
 
-    def project(self, x: Array) -> Array:
-        """The projection of a vector onto {x: A x = b}; NaN if there is no solution.
+    def project(self, x: Array, difference: Any) -> Array:
+        """The projection of a vector onto {x: A x = b}; NaN if no equation may differ by more,
+        relative to its terms.
 
         It solves p + A^T y = x, A p = b. All derivatives are those of this linear system.
         """
@@ -96,7 +104,7 @@ class Equations(NamedTuple):
         p = jax.lax.custom_linear_solve(optimality, target, solve, symmetric=True)[:size]
         error = jnp.abs(self.matrix @ p - self.vector)
         scale = jnp.linalg.norm(p) + jnp.linalg.norm(x) + jnp.abs(self.vector)
-        return where_feasible(jnp.all(error <= tolerance() * scale), p)
+        return where_feasible(jnp.all(error <= difference * scale), p)
 
 
 def rows(matrix_name: str, matrix: Any, vector_name: str, vector: Any) -> tuple[Array, Array]:
@@ -109,20 +117,25 @@ def rows(matrix_name: str, matrix: Any, vector_name: str, vector: Any) -> tuple[
     if jnp.shape(vector) != jnp.shape(matrix)[:1]:
         shapes = f"shape {jnp.shape(vector)} for {matrix_name} of shape {jnp.shape(matrix)}"
         raise ValueError(f"{vector_name} must have one entry for each row of {matrix_name}, got {shapes}.")
-    return jnp.asarray(matrix, jnp.result_type(float)), jnp.asarray(vector, jnp.result_type(float))
+    xp = np if all_concrete(matrix, vector) else jnp
+    return _floating(xp, matrix), _floating(xp, vector)
 
 
-def check_consistent(A: Any, b: Any) -> None:
+def _floating(xp: Any, x: Any) -> Any:
+    """An array in its own floating dtype, or in the default one if it has none of 32 bits or more."""
+    x = xp.asarray(x)
+    return x if x.dtype in ("float32", "float64") else x.astype(float)
+
+
+def check_consistent(equations: Equations) -> None:
     """Raises ValueError if concrete equations A x = b have no solution."""
-    if not all_concrete(A, b):
+    if not isinstance(equations.matrix, np.ndarray):
         return
-    matrix, vector = np.asarray(A, float), np.asarray(b, float)
-    norm = np.linalg.norm(matrix, axis=1)
-    scale = 1 / np.where(norm > 0, norm, 1)
-    matrix, vector = matrix * scale[:, None], vector * scale
-    solution = np.linalg.lstsq(matrix, vector, tolerance())[0]
-    if np.any(abs(matrix @ solution - vector) > tolerance() * (abs(vector) + np.linalg.norm(solution))):
-        raise ValueError(f"b must be in the range of A: no x satisfies A x = b, got A = {A!r} and b = {b!r}.")
+    matrix, vector, left, right = equations
+    solution = (vector @ left) @ right
+    scale = abs(vector) + np.linalg.norm(solution)
+    if np.any(abs(matrix @ solution - vector) > tolerance(matrix, vector) * scale):
+        raise ValueError("b must be in the range of A: no x satisfies A x = b.")
 
 
 def each_vector(name: str, project: Callable[[Array], Array], params: Any, size: int) -> Any:

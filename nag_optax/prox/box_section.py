@@ -55,14 +55,15 @@ def box_section(lower: Any, upper: Any, w: Any, c: Scalar) -> Prox:
 
     def projection(params, lower, upper, w, c):
         _check_reach(params, lower, upper, w, c)
-        lower, upper, w = _like(params, lower, upper, w)
-        return _project(params, lower, upper, w, jnp.asarray(c, jax.tree.leaves(params)[0].dtype))
+        numbers = _like(params, lower, upper, w)
+        c_ = jnp.asarray(c, jax.tree.leaves(params)[0].dtype)
+        return _project(params, *numbers, c_, tolerance(lower, upper, w, c))
 
     return from_projection(projection, lower, upper, w, c)
 
 
 @jax.jit
-def _project(v: Any, lower: Any, upper: Any, w: Any, c: Array) -> Any:
+def _project(v: Any, lower: Any, upper: Any, w: Any, c: Array, difference: Array) -> Any:
     def at(t, v, lower, upper, w):
         def of_leaf(x, a, b, w):
             moved = x + t * w
@@ -112,7 +113,7 @@ def _project(v: Any, lower: Any, upper: Any, w: Any, c: Array) -> Any:
     t = jax.lax.custom_root(equation, jnp.zeros_like(c), solve, divide)
     x = at(t, v, lower, upper, w)
     size = total(lambda w, x: jnp.abs(w * x), w, x) + jnp.abs(c)
-    return where_feasible(jnp.abs(equation(t)) <= tolerance() * size, x)
+    return where_feasible(jnp.abs(equation(t)) <= difference * size, x)
 
 
 def _like(params: Any, lower: Any, upper: Any, w: Any) -> list[Any]:
@@ -146,6 +147,6 @@ def _check_reach(like: Any, lower: Any, upper: Any, w: Any, c: Any) -> None:
         ends = [np.where(weight == 0, 0, weight * np.where(weight == 0, 0, end)) for end in (a, b)]
         low, high = low + np.sum(np.minimum(*ends)), high + np.sum(np.maximum(*ends))
         size += np.sum(abs(np.concatenate([end[np.isfinite(end)] for end in ends])))
-    margin = tolerance() * (size + abs(float(c)))
+    margin = tolerance(lower, upper, w, c) * (size + abs(float(c)))
     if not low - margin <= float(c) <= high + margin:
         raise ValueError(f"c must be within reach, at least {low:g} and at most {high:g} here, got {c!r}.")

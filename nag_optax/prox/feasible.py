@@ -9,9 +9,13 @@ from jax import Array
 from nag_optax.validation import is_concrete
 
 
-def tolerance() -> float:
-    """How far apart two sums of the same numbers may be, relative to the sum of their absolute values."""
-    return 100 * float(jnp.finfo(jnp.result_type(float)).eps)
+def tolerance(*numbers: Any) -> float:
+    """How far apart two sums of the same numbers may be, relative to the sum of their absolute values: 100 times the
+    rounding of JAX's default dtype, or of the coarsest of these numbers.
+    """
+    dtypes = [x.dtype for x in jax.tree.leaves(numbers) if hasattr(x, "dtype")]
+    floating = [dtype for dtype in dtypes if jnp.issubdtype(dtype, jnp.floating)]
+    return 100 * max(float(jnp.finfo(dtype).eps) for dtype in (jnp.result_type(float), *floating))
 
 
 def where_feasible(feasible: Array, point: Any) -> Any:

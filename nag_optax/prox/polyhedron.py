@@ -18,7 +18,7 @@ from jax.scipy.linalg import solve_triangular
 
 from nag_optax.prox.affine_set import Equations, check_consistent, each_vector, rows
 from nag_optax.prox.constraints import from_projection
-from nag_optax.prox.feasible import all_concrete, where_feasible
+from nag_optax.prox.feasible import all_concrete, tolerance, where_feasible
 from nag_optax.prox.operator import Prox
 
 
@@ -48,20 +48,26 @@ def polyhedron(A: Any, b: Any, G: Any, h: Any) -> Prox:
     Array([0.75, 0.  , 0.25], dtype=float32)
     """
     equations = Equations.of(*rows("A", A, "b", b))
-    inequalities = rows("G", G, "h", h)
-    if jnp.shape(A)[1] != jnp.shape(G)[1]:
-        raise ValueError(f"A and G must have as many columns, got shapes {jnp.shape(A)} and {jnp.shape(G)}.")
-    check_consistent(A, b)
-    if all_concrete(A, b, G, h):
+    G, h = rows("G", G, "h", h)
+    if equations.matrix.shape[1] != G.shape[1]:
+        raise ValueError(f"A and G must have as many columns, got shapes {equations.matrix.shape} and {G.shape}.")
+    check_consistent(equations)
+    difference = tolerance(*equations[:2], G, h)
+    if all_concrete(equations, G, h):
         with jax.ensure_compile_time_eval():
-            feasible = _is_feasible(equations, *inequalities)
+            dtype = jnp.result_type(float)
+            numbers = equations.astype(dtype), jnp.asarray(G, dtype), jnp.asarray(h, dtype), difference
+            feasible = _is_feasible(*numbers)
         if not feasible:
             raise ValueError("A, b, G and h must leave some x with A x = b and G x <= h, got an empty set.")
 
     def projection(params, equations, G, h):
-        return each_vector("polyhedron", lambda x: _project(equations, G, h, x), params, G.shape[1])
+        difference = tolerance(*equations[:2], G, h)
+        dtype = jax.tree.leaves(params)[0].dtype
+        numbers = equations.astype(dtype), jnp.asarray(G, dtype), jnp.asarray(h, dtype), difference
+        return each_vector("polyhedron", lambda x: _project(*numbers, x), params, G.shape[1])
 
-    return from_projection(projection, equations, *inequalities)
+    return from_projection(projection, equations, G, h)
 
 
 class _Search(NamedTuple):
@@ -80,25 +86,25 @@ class _Search(NamedTuple):
 
 
 @jax.jit
-def _is_feasible(equations: Equations, G: Array, h: Array) -> Array:
-    return ~_search(equations, G, h, jnp.zeros_like(G[0])).empty
+def _is_feasible(equations: Equations, G: Array, h: Array, difference: Array) -> Array:
+    return ~_search(equations, G, h, difference, jnp.zeros(G.shape[1], G.dtype)).empty
 
 
 @jax.jit
-def _project(equations: Equations, G: Array, h: Array, x: Array) -> Array:
-    found = jax.lax.stop_gradient(_search(*jax.lax.stop_gradient((equations, G, h, x))))
+def _project(equations: Equations, G: Array, h: Array, difference: Array, x: Array) -> Array:
+    found = _search(*jax.lax.stop_gradient((equations, G, h, difference, x)))
     active_rows = jnp.where(found.active[:, None], G, 0), jnp.where(found.active, h, 0)
     matrix, vector = (jnp.concatenate(pair) for pair in zip(equations[:2], active_rows, strict=True))
-    return where_feasible(~found.empty, Equations.of(matrix, vector).project(x))
+    return where_feasible(~found.empty, Equations.of(matrix, vector).project(x, difference))
 
 
-def _search(equations: Equations, G: Array, h: Array, x: Array) -> _Search:
+def _search(equations: Equations, G: Array, h: Array, difference: Array, x: Array) -> _Search:
     eps = float(jnp.finfo(x.dtype).eps)
     count = h.size
     norm = jnp.linalg.norm(G, axis=1)
     scale = 1 / jnp.where(norm > 0, norm, 1)
     G, h = G * scale[:, None], h * scale
-    begin = equations.project(x)
+    begin = equations.project(x, difference)
     normals = equations.homogeneous(G)
     noise = 20 * eps * (jnp.linalg.norm(x) + jnp.linalg.norm(begin) + jnp.abs(h))
 
@@ -115,7 +121,7 @@ def _search(equations: Equations, G: Array, h: Array, x: Array) -> _Search:
         change = jnp.where(s.active, solve_triangular(r, q[: x.size].T @ normal), 0)
         direction = normal - columns @ change
         square = jnp.sum(direction**2)
-        dependent = square <= (100 * eps) ** 2
+        dependent = square <= difference**2
 
         falls = s.active & (change > eps)
         limits = jnp.where(falls, s.multipliers / jnp.where(falls, change, 1), jnp.inf)

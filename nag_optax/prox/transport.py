@@ -53,7 +53,7 @@ def transport(row_sums: Any, column_sums: Any) -> Prox:
             raise ValueError(f"{name} must be a vector, got shape {jnp.shape(sums)}.")
     if all_concrete(row_sums, column_sums):
         totals = [float(np.sum(np.asarray(sums, float))) for sums in (row_sums, column_sums)]
-        if abs(totals[0] - totals[1]) > tolerance() * sum(totals):
+        if abs(totals[0] - totals[1]) > tolerance(row_sums, column_sums) * sum(totals):
             raise ValueError(f"column_sums must have the total of row_sums, got {totals[1]:g} and {totals[0]:g}.")
     shape = jnp.size(row_sums), jnp.size(column_sums)
 
@@ -61,11 +61,12 @@ def transport(row_sums: Any, column_sums: Any) -> Prox:
         def of_leaf(x):
             if x.shape[-2:] != shape:
                 raise ValueError(f"transport needs matrices {shape}, got shape {x.shape}: mask the leaf out.")
-            return _each_matrix(x, row_sums.astype(x.dtype), column_sums.astype(x.dtype))
+            sums = (jnp.asarray(sums, x.dtype) for sums in (row_sums, column_sums))
+            return _each_matrix(x, *sums, tolerance(row_sums, column_sums))
 
         return jax.tree.map(of_leaf, params)
 
-    return from_projection(projection, jnp.asarray(row_sums), jnp.asarray(column_sums))
+    return from_projection(projection, row_sums, column_sums)
 
 
 def birkhoff() -> Prox:
@@ -87,7 +88,7 @@ def birkhoff() -> Prox:
             if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
                 raise ValueError(f"birkhoff needs square matrices, got shape {x.shape}: mask the leaf out.")
             ones = jnp.ones(x.shape[-1], x.dtype)
-            return _each_matrix(x, ones, ones)
+            return _each_matrix(x, ones, ones, tolerance())
 
         return jax.tree.map(of_leaf, params)
 
@@ -95,13 +96,13 @@ def birkhoff() -> Prox:
 
 
 @jax.jit
-def _each_matrix(v: Array, row_sums: Array, column_sums: Array) -> Array:
-    return jnp.vectorize(_project, signature="(m,n),(m),(n)->(m,n)")(v, row_sums, column_sums)
+def _each_matrix(v: Array, row_sums: Array, column_sums: Array, difference: Array) -> Array:
+    return jnp.vectorize(_project, signature="(m,n),(m),(n),()->(m,n)")(v, row_sums, column_sums, difference)
 
 
-def _project(v: Array, row_sums: Array, column_sums: Array) -> Array:
+def _project(v: Array, row_sums: Array, column_sums: Array, difference: Array) -> Array:
     totals = jnp.sum(row_sums), jnp.sum(column_sums)
-    same = jnp.abs(totals[0] - totals[1]) <= tolerance() * sum(totals)
+    same = jnp.abs(totals[0] - totals[1]) <= difference * sum(totals)
     row_sums, column_sums = (  # so that no difference is left, not even that of rounding
         sums * (sum(totals) / 2 / jnp.where(total > 0, total, 1))
         for sums, total in zip((row_sums, column_sums), totals, strict=True)
