@@ -96,7 +96,7 @@ def check_entries(name: str, value: Any, *, at_least=-np.inf, at_most=np.inf, ma
         if not _is_real(leaf):
             raise TypeError(f"{name} must be a number, an array or a pytree of them, got {_shown(leaf)}.")
         if is_concrete(leaf):
-            entries = np.asarray(leaf)
+            entries = np.asarray(leaf, float)
             finite = may_be_infinite | (abs(entries) <= float(jnp.finfo(jnp.result_type(float)).max))
             fits = not isinstance(leaf, int) or abs(leaf) <= np.iinfo(np.int32).max
             if not (fits and np.all(finite & (entries >= at_least) & (entries <= at_most))):

@@ -9,7 +9,7 @@ import numpy as np
 from jax import Array
 
 from nag_optax.prox.constraints import from_projection
-from nag_optax.prox.feasible import all_concrete, tolerance, where_feasible
+from nag_optax.prox.feasible import all_concrete, array, tolerance, where_feasible
 from nag_optax.prox.operator import Prox
 from nag_optax.validation import check_entries
 
@@ -71,7 +71,7 @@ class Equations(NamedTuple):
         scale = 1 / xp.where(norm > 0, norm, 1)
         u, s, vh = xp.linalg.svd(fixed * scale[:, None], full_matrices=False)
         kept = s > tolerance(matrix) * xp.max(s, initial=0)
-        left = u * xp.where(kept, 1 / xp.where(kept, s, 1), 0)
+        left = u * xp.where(kept, 1 / xp.where(kept, s, 1), 0)[None]
         return cls(matrix * scale[:, None], vector * scale, left, xp.where(kept[:, None], vh, 0))
 
     def astype(self, dtype: Any) -> "Equations":
@@ -109,13 +109,13 @@ class Equations(NamedTuple):
 
 def rows(matrix_name: str, matrix: Any, vector_name: str, vector: Any) -> tuple[Array, Array]:
     """A matrix (m, n) and a vector (m,) in JAX's default dtype, checked."""
+    matrix, vector = array(matrix), array(vector)
     for name, value in ((matrix_name, matrix), (vector_name, vector)):
-        if jnp.size(value):
-            check_entries(name, value)
-    if jnp.ndim(matrix) != 2:
-        raise ValueError(f"{matrix_name} must be a matrix, got shape {jnp.shape(matrix)}.")
-    if jnp.shape(vector) != jnp.shape(matrix)[:1]:
-        shapes = f"shape {jnp.shape(vector)} for {matrix_name} of shape {jnp.shape(matrix)}"
+        check_entries(name, value)
+    if matrix.ndim != 2:
+        raise ValueError(f"{matrix_name} must be a matrix, got shape {matrix.shape}.")
+    if vector.shape != matrix.shape[:1]:
+        shapes = f"shape {vector.shape} for {matrix_name} of shape {matrix.shape}"
         raise ValueError(f"{vector_name} must have one entry for each row of {matrix_name}, got {shapes}.")
     xp = np if all_concrete(matrix, vector) else jnp
     return _floating(xp, matrix), _floating(xp, vector)

@@ -88,7 +88,7 @@ def _project(v: Any, lower: Any, upper: Any, w: Any, c: Array, difference: Array
         # Beyond the last points where a coordinate changes, the equation is linear.
         def changes(x, a, b, w):
             points = jnp.stack([(bound - x) / jnp.where(w == 0, 1, w) for bound in (a, b)])
-            return points, jnp.isfinite(points) & (w != 0)
+            return points, jnp.isfinite(points) & (w != 0)[None]
 
         points = [changes(*leaves) for leaves in zip(*map(jax.tree.leaves, numbers), strict=True)]
         first = jnp.min(jnp.stack([jnp.min(p, where=known, initial=jnp.inf) for p, known in points]))

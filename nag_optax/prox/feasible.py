@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from nag_optax.validation import is_concrete
@@ -21,6 +22,11 @@ def tolerance(*numbers: Any) -> float:
 def where_feasible(feasible: Array, point: Any) -> Any:
     """The point, and NaN if the set is empty."""
     return jax.tree.map(lambda x: jnp.where(feasible, x, jnp.nan), point)
+
+
+def array(x: Any) -> Any:
+    """The argument; an array of NumPy where it is a number or lists of numbers."""
+    return x if hasattr(x, "shape") else np.asarray(x)
 
 
 def all_concrete(*numbers: Any) -> bool:

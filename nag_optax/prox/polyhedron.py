@@ -116,7 +116,7 @@ def _search(equations: Equations, G: Array, h: Array, difference: Array, x: Arra
 
         # The step direction, orthogonal to active normals, and the multipliers' change, by least squares; a row of the
         # identity keeps that of an inactive inequality at 0.
-        columns = jnp.where(s.active, normals.T, 0)
+        columns = jnp.where(s.active[:, None], normals, 0).T
         q, r = jnp.linalg.qr(jnp.concatenate([columns, jnp.diag(jnp.where(s.active, 0.0, 1.0))]))
         change = jnp.where(s.active, solve_triangular(r, q[: x.size].T @ normal), 0)
         direction = normal - columns @ change

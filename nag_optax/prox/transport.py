@@ -7,7 +7,7 @@ It is singular where S falls into parts: a multiple of its diagonal is added, wh
 conjugate gradients divide by the sum. If V is large, V / 4^k comes first, with ever smaller k.
 """
 
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import jax
@@ -17,7 +17,7 @@ from jax import Array
 from jax.scipy.sparse.linalg import cg
 
 from nag_optax.prox.constraints import from_projection
-from nag_optax.prox.feasible import all_concrete, tolerance, where_feasible
+from nag_optax.prox.feasible import all_concrete, array, tolerance, where_feasible
 from nag_optax.prox.monotone_root import monotone_root
 from nag_optax.prox.operator import Prox
 from nag_optax.trees import where
@@ -47,15 +47,16 @@ def transport(row_sums: Any, column_sums: Any) -> Prox:
     Array([[0., 1.],
            [2., 0.]], dtype=float32)
     """
+    row_sums, column_sums = array(row_sums), array(column_sums)
     for name, sums in (("row_sums", row_sums), ("column_sums", column_sums)):
         check_entries(name, sums, at_least=0)
-        if jnp.ndim(sums) != 1:
-            raise ValueError(f"{name} must be a vector, got shape {jnp.shape(sums)}.")
+        if sums.ndim != 1:
+            raise ValueError(f"{name} must be a vector, got shape {sums.shape}.")
     if all_concrete(row_sums, column_sums):
         totals = [float(np.sum(np.asarray(sums, float))) for sums in (row_sums, column_sums)]
         if abs(totals[0] - totals[1]) > tolerance(row_sums, column_sums) * sum(totals):
             raise ValueError(f"column_sums must have the total of row_sums, got {totals[1]:g} and {totals[0]:g}.")
-    shape = jnp.size(row_sums), jnp.size(column_sums)
+    shape = row_sums.size, column_sums.size
 
     def projection(params, row_sums, column_sums):
         def of_leaf(x):
@@ -97,10 +98,11 @@ def birkhoff() -> Prox:
 
 @jax.jit
 def _each_matrix(v: Array, row_sums: Array, column_sums: Array, difference: Array) -> Array:
-    return jnp.vectorize(_project, signature="(m,n),(m),(n),()->(m,n)")(v, row_sums, column_sums, difference)
+    project = partial(_project, row_sums, column_sums, difference)
+    return jnp.vectorize(project, signature="(m,n)->(m,n)")(v)
 
 
-def _project(v: Array, row_sums: Array, column_sums: Array, difference: Array) -> Array:
+def _project(row_sums: Array, column_sums: Array, difference: Array, v: Array) -> Array:
     totals = jnp.sum(row_sums), jnp.sum(column_sums)
     same = jnp.abs(totals[0] - totals[1]) <= difference * sum(totals)
     row_sums, column_sums = (  # so that no difference is left, not even that of rounding
@@ -114,7 +116,7 @@ def _project(v: Array, row_sums: Array, column_sums: Array, difference: Array) -
 
 def _point(v: Array, potentials: Any) -> Array:
     a, b = potentials
-    return jnp.maximum(v + a[:, None] + b, 0)
+    return jnp.maximum(v + a[:, None] + b[None], 0)
 
 
 def _gradient(x: Array, sums: Any) -> Any:
@@ -135,7 +137,7 @@ def _nearest(v: Array, row_sums: Array, column_sums: Array) -> tuple[Array, Arra
 
     a = (row_sums - jnp.sum(v, 1)) / v.shape[1]
     b = (column_sums - jnp.sum(v + a[:, None], 0)) / v.shape[0]
-    whole = v + a[:, None] + b  # the point without x >= 0
+    whole = v + a[:, None] + b[None]  # the point without x >= 0
 
     def newton(carry):
         potentials, scale, _, least, best, stalled, count = carry
@@ -159,11 +161,11 @@ def _nearest(v: Array, row_sums: Array, column_sums: Array) -> tuple[Array, Arra
         target = jax.tree.map(jnp.negative, gradient)
         tol: Any = relative  # declared as a float
         d, _ = cg(matrix, target, tol=tol, maxiter=4 * sum(v.shape), M=precondition)
-        change, linear = d[0][:, None] + d[1], row_sums @ d[0] + column_sums @ d[1]
+        change, linear = d[0][:, None] + d[1][None], row_sums @ d[0] + column_sums @ d[1]
         size = 2 * (row_sums @ jnp.abs(d[0]) + column_sums @ jnp.abs(d[1]))
 
         def along(t):
-            moved = v + (potentials[0] + t * d[0])[:, None] + (potentials[1] + t * d[1])
+            moved = v + (potentials[0] + t * d[0])[:, None] + (potentials[1] + t * d[1])[None]
             value = jnp.sum(change * jnp.maximum(moved, 0)) - linear
             return value, jnp.sum(jnp.where(moved > 0, change**2, 0)), size
 
@@ -203,12 +205,12 @@ def _nearest_jvp(primals, tangents):
     dv = support * dv
     rows, columns = (jnp.maximum(jnp.sum(support, axis), 1) for axis in (1, 0))
     root = jnp.sqrt(columns)
-    halves = support / jnp.sqrt(rows)[:, None] / root
+    halves = support / jnp.sqrt(rows)[:, None] / root[None]
     values, vectors = jnp.linalg.eigh(jnp.diag((jnp.sum(support, 0) > 0).astype(x.dtype)) - halves.T @ halves)
     kept = values > 20 * float(jnp.finfo(x.dtype).eps)
     inverse = jnp.where(kept, 1 / jnp.where(kept, values, 1), 0)
     to_rows, to_columns = dr - jnp.sum(dv, 1), dc - jnp.sum(dv, 0)
     db = (vectors @ (inverse * (((to_columns - (to_rows / rows) @ support) / root) @ vectors))) / root
     da = (to_rows - support @ db) / rows
-    dx = dv + support * (da[:, None] + db)
+    dx = dv + support * (da[:, None] + db[None])
     return (x, error, size), (dx, jnp.zeros_like(error), jnp.zeros_like(size))

@@ -55,10 +55,10 @@ def test_pytrees_derivatives_and_dtypes(name):
     operator, _ = OPERATORS[name]
     v = {"a": jnp.asarray([0.3, -1.2]), "b": jnp.asarray([[0.9], [0.4]])}
     direction = jax.tree.map(lambda x: jnp.cos(3 * x), v)
-    apply = jax.jit(operator)
-    _, tangent = jax.jvp(apply, (v,), (direction,))
+    apply = jax.jit(operator.apply)
+    _, tangent = jax.jvp(apply, (v, 1.0), (direction, 1.0))
     h = 1e-6
-    ends = [apply(jax.tree.map(lambda x, d, s=s: x + s * h * d, v, direction)) for s in (1, -1)]
+    ends = [apply(jax.tree.map(lambda x, d, s=s: x + s * h * d, v, direction), 1.0) for s in (1, -1)]
     for t, a, b in zip(*map(jax.tree.leaves, (tangent, *ends)), strict=True):
         np.testing.assert_allclose(t, (a - b) / (2 * h), atol=1e-8)
     half = operator(jax.tree.map(lambda x: x.astype(jnp.bfloat16), v))
