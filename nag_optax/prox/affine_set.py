@@ -63,9 +63,9 @@ class Equations(NamedTuple):
     right: Array
 
     @classmethod
-    def of(cls, matrix: Array, vector: Array) -> "Equations":
+    def of(cls, matrix: Any, vector: Any) -> "Equations":
         """The equations of a matrix and a vector."""
-        xp = np if isinstance(matrix, np.ndarray) else jnp
+        xp: Any = np if isinstance(matrix, np.ndarray) else jnp
         fixed = matrix if xp is np else jax.lax.stop_gradient(matrix)
         norm = xp.linalg.norm(fixed, axis=1)
         scale = 1 / xp.where(norm > 0, norm, 1)

@@ -38,7 +38,7 @@ def from_projection(projection: Callable[..., Any], *arguments: Any, **keywords:
         dtype = jnp.promote_types(jnp.result_type(float), zero(params).dtype)
         wide = jax.tree.map(lambda x: widened(x, dtype), params)
         projected = projection(wide, *arguments, **keywords)
-        return jax.tree.map(lambda x, p: p.astype(x.dtype), params, projected)
+        return jax.tree.map(lambda x, p: p.astype(jnp.result_type(x)), params, projected)
 
     return Prox(Partial(apply, arguments, keywords), zero)
 

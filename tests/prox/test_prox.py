@@ -198,6 +198,12 @@ def test_total_variation_satisfies_its_optimality_conditions(size, strength):
     np.testing.assert_allclose(dual[:-1][jumps != 0], -strength * np.sign(jumps[jumps != 0]), atol=1e-8)
 
 
+def test_leaves_may_be_numbers_of_python():
+    for operator in (prox.l1(0.5), prox.box(0.0, 1.5), prox.simplex(3.0), prox.box_section(0.0, 2.0, 1.0, 3.0)):
+        found, wanted = (operator(jax.tree.map(kind, {"a": -1.0, "b": 2.0})) for kind in (float, jnp.asarray))
+        assert found == wanted
+
+
 def test_leaves_of_the_wrong_kind_are_named():
     with pytest.raises(ValueError, match=r"nuclear_norm needs matrices, got shape \(3,\)"):
         prox.nuclear_norm()(jnp.ones(3))
