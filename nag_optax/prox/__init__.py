@@ -19,6 +19,8 @@ Projections are those of Optax where it has them. You can also pass your own fun
 Array([1.5, 0. ], dtype=float32)
 """
 
+from nag_optax.prox.affine_set import affine_set
+from nag_optax.prox.box_section import box_section
 from nag_optax.prox.calculus import conjugate, masked, scaled, sum_over_leaves, translated
 from nag_optax.prox.cones import psd_cone, second_order_cone
 from nag_optax.prox.constraints import box, from_projection, non_negative, simplex
@@ -26,6 +28,7 @@ from nag_optax.prox.groups import overlapping_groups
 from nag_optax.prox.images import total_variation_2d
 from nag_optax.prox.isotonic import isotonic
 from nag_optax.prox.non_convex import l0, rank
+from nag_optax.prox.non_convex_sets import l1_sphere, l2_sphere, sparse_simplex
 from nag_optax.prox.nuclear_norm import nuclear_norm
 from nag_optax.prox.operator import Conjugate, Prox, none
 from nag_optax.prox.penalties import (
@@ -38,15 +41,20 @@ from nag_optax.prox.penalties import (
     linf_norm,
     non_negative_l1,
 )
+from nag_optax.prox.polyhedron import polyhedron
 from nag_optax.prox.positive import kullback_leibler, log_barrier
 from nag_optax.prox.quadratic import quadratic
 from nag_optax.prox.slope import slope
 from nag_optax.prox.total_variation import total_variation_1d
+from nag_optax.prox.transport import birkhoff, transport
 
 __all__ = [
     "Conjugate",
     "Prox",
+    "affine_set",
+    "birkhoff",
     "box",
+    "box_section",
     "conjugate",
     "elastic_net",
     "from_projection",
@@ -56,7 +64,9 @@ __all__ = [
     "kullback_leibler",
     "l0",
     "l1",
+    "l1_sphere",
     "l2_norm",
+    "l2_sphere",
     "l2_squared",
     "linf_norm",
     "log_barrier",
@@ -66,6 +76,7 @@ __all__ = [
     "none",
     "nuclear_norm",
     "overlapping_groups",
+    "polyhedron",
     "psd_cone",
     "quadratic",
     "rank",
@@ -73,8 +84,10 @@ __all__ = [
     "second_order_cone",
     "simplex",
     "slope",
+    "sparse_simplex",
     "sum_over_leaves",
     "total_variation_1d",
     "total_variation_2d",
     "translated",
+    "transport",
 ]

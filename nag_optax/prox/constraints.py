@@ -72,7 +72,7 @@ def box(lower: Any, upper: Any) -> Prox:
 
     check_entries("lower", lower, may_be_infinite=True)
     check_entries("upper", upper, may_be_infinite=True)
-    _check_order(lower, upper)
+    check_order(lower, upper)
 
     def projection(params, lower, upper):
         bounds = (for_each_leaf(name, bound, params) for name, bound in (("lower", lower), ("upper", upper)))
@@ -142,8 +142,8 @@ def _modulus(x: Any) -> Any:
 
 def _like(x: Any, projected: Any) -> Any:
     if jnp.iscomplexobj(projected) and not jnp.iscomplexobj(x):
-        raise TypeError(f"projection must keep real leaves real, got {projected.dtype} for {x.dtype}.")
-    return projected.astype(x.dtype)
+        raise TypeError(f"projection must keep real leaves real, got {projected.dtype} for {jnp.result_type(x)}.")
+    return projected.astype(jnp.result_type(x))
 
 
 def _largest_product(v: Any, lower: Any, upper: Any) -> Any:
@@ -152,7 +152,7 @@ def _largest_product(v: Any, lower: Any, upper: Any) -> Any:
     return jnp.where((v == 0) | jnp.isinf(end), 0, v * jnp.where(jnp.isinf(end), 0, end))
 
 
-def _check_order(lower: Any, upper: Any) -> None:
+def check_order(lower: Any, upper: Any) -> None:
     """Raises ValueError if a concrete lower bound lies above its upper one."""
     below, above = jax.tree.leaves(lower), jax.tree.leaves(upper)
     if len(below) != len(above):  # one of them is for all leaves

@@ -107,9 +107,9 @@ def per_leaf(
             raise ValueError(f"{names} must broadcast against params: {error}") from error
 
     def like(x, moved):
-        if jnp.shape(moved) != x.shape:
-            raise ValueError(f"{names} must broadcast against params, got {moved.shape} for {x.shape}.")
-        return jnp.asarray(moved).astype(x.dtype)
+        if jnp.shape(moved) != jnp.shape(x):
+            raise ValueError(f"{names} must broadcast against params, got {jnp.shape(moved)} for {jnp.shape(x)}.")
+        return jnp.asarray(moved).astype(jnp.result_type(x))
 
     def apply(strengths, params, step_size):
         return over_leaves(lambda x, *s: like(x, prox(widened(x), step_size, *s)), strengths, params)

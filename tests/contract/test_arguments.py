@@ -11,15 +11,15 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 import pytest
 
 import nag_optax as no
-from nag_optax import momenta, prox, restart
+from nag_optax import prox
 from nag_optax.engine.restart import RestartTest
 from nag_optax.momenta import MomentumSequence, tabulate
 from nag_optax.prox import Prox
+from tests.support.malformed import ARRAYS, CONTAINERS, MALFORMED, NOT_CALLED, SCHEDULES
 from tests.support.public import public
 
 # What is public, and what is made of it.
@@ -48,13 +48,19 @@ def loss(params):
 
 
 NEEDED = {
+    "A": jnp.ones((1, 2)),
+    "G": jnp.eye(2),
     "P": jnp.ones(2),
     "axis_name": "replica",
+    "b": jnp.ones(1),
+    "c": 0.5,
     "center": jnp.ones(2),
+    "column_sums": jnp.asarray([0.5, 0.5]),
     "condition_number": 10.0,
     "factor": 0.5,
     "fun": loss,
     "groups": [[0, 1], [1]],
+    "h": jnp.ones(2),
     "horizon": 3,
     "init_params": PARAMS,
     "inner": optax.sgd(0.1),
@@ -63,6 +69,7 @@ NEEDED = {
     "learning_rate": 0.1,
     "lower": -1.0,
     "mask": True,
+    "max_nonzero": 1,
     "methods": (no.heavy_ball(0.1),),
     "momentum": 0.9,
     "noise": 1.0,
@@ -71,6 +78,7 @@ NEEDED = {
     "projection": optax.projections.projection_l1_ball,
     "prox": prox.l1(0.1),
     "rho": 0.7,
+    "row_sums": jnp.ones(1),
     "rule": no.Rule(tuple, lambda count, age, carry: (no.Coefficients(0.9, 1, 0.1, 0, 0), carry)),
     "smoothness": 1.0,
     "step_size": 0.1,
@@ -80,6 +88,7 @@ NEEDED = {
     "strong_convexity": 0.25,
     "tx": partial(no.nag, momentum=0.9),
     "upper": 1.0,
+    "w": jnp.ones(2),
     "weight_decay": 0.1,
 }
 """Arguments that a factory cannot be called without."""
@@ -93,7 +102,9 @@ def use(made, name):
         of_replica = jax.vmap(lambda p: made.update(p, made.init(p), p, **extra)[0], axis_name="replica")
         return of_replica(jnp.stack([PARAMS, PARAMS]))
     if isinstance(made, Prox):
-        moved = made(PARAMS[None] if name.endswith(("nuclear_norm", "rank", "variation_2d")) else PARAMS, 1.0)
+        of_matrix = name.endswith(("birkhoff", "nuclear_norm", "rank", "transport", "variation_2d"))
+        x = jnp.stack([PARAMS, PARAMS]) if name.endswith("birkhoff") else PARAMS[None] if of_matrix else PARAMS
+        moved = made(x, 1.0)
         return moved, made.value and made.value(moved)
     if isinstance(made, RestartTest):
         tx = no.nag(0.1, restart=made)
@@ -101,73 +112,6 @@ def use(made, name):
     if isinstance(made, MomentumSequence) or callable(made):
         return tabulate(made, 3)
     return made
-
-
-# What is tried.
-
-SCHEDULES = {
-    "schedule of vectors": lambda count: jnp.ones(3),
-    "schedule of words": lambda count: "0.1",
-    "schedule of None": lambda count: None,
-    "schedule of NaN": lambda count: jnp.nan,
-    "schedule of the negative": lambda count: -1.0,
-    "schedule without count": lambda: 0.1,
-}
-NOT_CALLED = {
-    "momenta.nesterov": momenta.nesterov,
-    "momenta.polynomial": momenta.polynomial,
-    "momenta.chambolle_pock": momenta.chambolle_pock,
-    "optax.cosine_decay_schedule": optax.cosine_decay_schedule,
-    "prox.l1": prox.l1,
-    "prox.box": prox.box,
-    "restart.every": restart.every,
-    "optax.sgd": optax.sgd,
-    "float": float,
-    "optax.projections.projection_simplex": optax.projections.projection_simplex,
-}
-ARRAYS = {
-    "numpy vector": np.ones(3),
-    "jax vector": jnp.ones(3),
-    "jax -1": jnp.asarray(-1.0),
-    "jax nan": jnp.asarray(jnp.nan),
-    "jax inf": jnp.asarray(jnp.inf),
-    "jax 1e30": jnp.asarray(1e30),
-    "jax int -1": jnp.asarray(-1),
-    "jax True": jnp.asarray(True),
-    "jax 1j": jnp.asarray(1j),
-    "jax key": jax.random.key(0),
-    "numpy -1": np.float32(-1),
-    "numpy words": np.asarray(["0.1"]),
-    "numpy True": np.True_,
-}
-NUMBERS = {
-    "-1": -1,
-    "-0.5": -0.5,
-    "nan": float("nan"),
-    "inf": float("inf"),
-    "1e300": 1e300,
-    "10**400": 10**400,
-    "10**12": 10**12,
-    "0": 0,
-    "2.5": 2.5,
-    "1j": 1j,
-    "True": True,
-}
-CONTAINERS = {
-    "None": None,
-    "()": (),
-    "[]": [],
-    "{}": {},
-    "[0.1]": [0.1],
-    "(0.1, 0.2, 0.3)": (0.1, 0.2, 0.3),
-    "{'x': 0.1}": {"x": 0.1},
-    "object": object(),
-    "ShapeDtypeStruct": jax.ShapeDtypeStruct((), jnp.float32),
-    "module": momenta,
-}
-WORDS = {"''": "", "'no'": "no", "'0.1'": "0.1", "b'x'": b"x"}
-DTYPES = {"int32": jnp.int32, "'complex64'": "complex64", "'nonsense'": "nonsense", "object dtype": np.dtype(object)}
-MALFORMED = SCHEDULES | NOT_CALLED | ARRAYS | NUMBERS | CONTAINERS | WORDS | DTYPES
 
 
 # What is allowed, and what is another's business.
@@ -178,7 +122,7 @@ REAL = {"-1", "-0.5", "0", "2.5", "jax -1", "jax int -1", "jax 1e30", "numpy -1"
 TRUE = {"True", "numpy True"}
 AT_LEAST_0 = POSITIVE | {"0"}
 LEGITIMATE = {
-    "a advantage condition_number eps factor growth kappa long_step noise scale tol": POSITIVE,
+    "a advantage condition_number eps factor growth kappa long_step noise radius scale tol": POSITIVE,
     "smoothness": POSITIVE | {"None"},
     "decay delta l1_strength l2_strength learning_rate_power momentum_decay prox_strong_convexity strength": AT_LEAST_0,
     "strong_convexity": AT_LEAST_0,
@@ -196,7 +140,10 @@ LEGITIMATE = {
     "max_seconds": POSITIVE | {"None"},
     "axis": {"-1", "0", "()"},
     "key": {"-1", "0", "10**12", "jax key"},
+    "b": {"[0.1]"},
+    "c": REAL,
     "center": REAL,
+    "w": REAL - {"0"},
     "target": AT_LEAST_0,
     "lower": REAL,
     "upper": REAL | {"inf", "jax inf", "1e300"},

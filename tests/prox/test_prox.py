@@ -24,8 +24,13 @@ SHAPES = {
     "slope": {"a": (6,), "b": (2, 6)},
     "isotonic": {"a": (9,), "b": (2, 6), "c": (1,)},
     "quadratic": {"v": (5,)},
+    "affine_set": {"a": (4,), "b": (2, 4)},
+    "polyhedron": {"a": (4,), "b": (2, 4)},
+    "transport": {"a": (3, 4), "b": (2, 3, 4)},
+    "birkhoff": {"a": (3, 3), "b": (2, 2, 2)},
 }
 CENTER = {name: np.linspace(-1, 1, int(np.prod(shape))).reshape(shape) for name, shape in TREE.items()}
+ROWS = np.array([[1.0, 2.0, -1.0, 0.5], [0.0, 1.0, 1.0, -2.0], [1.5, 0.0, 0.5, 1.0], [-1.0, 1.0, 0.0, 0.5]])
 WEIGHTS = {"w": np.linspace(0, 1, 4), "b": 0.5, "v": np.linspace(0.1, 2, 5)}
 
 OPERATORS = {
@@ -55,6 +60,11 @@ OPERATORS = {
     "box": prox.box(-0.3, 0.5),
     "box of a pytree": prox.box(jax.tree.map(lambda c: c - 0.2, CENTER), jax.tree.map(lambda c: c + 0.1, CENTER)),
     "simplex": prox.simplex(2.0),
+    "affine_set": prox.affine_set(ROWS[:2], np.array([1.0, -0.5])),
+    "polyhedron": prox.polyhedron(ROWS[:1], np.array([0.5]), ROWS[1:], np.array([0.1, 0.2, 0.3])),
+    "box_section": prox.box_section(-0.3, 0.5, CENTER, 0.4),
+    "transport": prox.transport(np.array([1.0, 2.0, 0.5]), np.array([0.5, 0.75, 1.25, 1.0])),
+    "birkhoff": prox.birkhoff(),
     "from_projection": prox.from_projection(optax.projections.projection_l2_ball, 0.9),
     "masked": prox.masked(prox.l1(0.7), {"w": True, "b": False, "v": True}),
     "masked by a function": prox.masked(prox.l2_norm(0.7), lambda tree: jax.tree.map(lambda x: x.ndim > 1, tree)),
@@ -91,16 +101,9 @@ def minus(a, b):
     return jax.tree.map(jnp.subtract, a, b)
 
 
-SETS = {
-    "isotonic",
-    "non_negative",
-    "non_negative_l1",
-    "box",
-    "box of a pytree",
-    "simplex",
-    "from_projection",
-    "sum of simplices",
-} | {"second_order_cone", "psd_cone"}
+SETS = {"non_negative", "non_negative_l1", "box", "box of a pytree", "simplex", "from_projection", "sum of simplices"}
+SETS |= {"affine_set", "polyhedron", "box_section", "transport", "birkhoff"}
+SETS |= {"isotonic", "second_order_cone", "psd_cone"}
 
 
 @pytest.mark.parametrize("name", [name for name, operator in OPERATORS.items() if operator.value])
@@ -216,6 +219,12 @@ def test_total_variation_satisfies_its_optimality_conditions(size, strength):
     assert np.all(np.abs(dual) <= strength * (1 + 1e-9) + 1e-9)
     jumps = np.diff(x)
     np.testing.assert_allclose(dual[:-1][jumps != 0], -strength * np.sign(jumps[jumps != 0]), atol=1e-8)
+
+
+def test_leaves_may_be_numbers_of_python():
+    for operator in (prox.l1(0.5), prox.box(0.0, 1.5), prox.simplex(3.0), prox.box_section(0.0, 2.0, 1.0, 3.0)):
+        found, wanted = (operator(jax.tree.map(kind, {"a": -1.0, "b": 2.0})) for kind in (float, jnp.asarray))
+        assert found == wanted
 
 
 def test_leaves_of_the_wrong_kind_are_named():
