@@ -21,12 +21,10 @@ ERRORS = {
     "polyhedron needs vectors of 2 entries": lambda: prox.polyhedron(TWO[:1], np.ones(1), TWO, np.ones(2) * 9)(
         jnp.ones(())
     ),
-    "c must be within reach of lower, upper and w, at least 0 and at most 3": lambda: prox.box_section(
+    "c must be within reach of .* at least 0 and at most 3": lambda: prox.box_section(
         0.0, 1.0, np.array([1.0, 2.0]), 3.5
     ),
-    "c must be within reach of lower, upper and w, at least 0 and at most 2": lambda: prox.box_section(
-        0.0, 1.0, 1.0, 2.5
-    )(jnp.ones(2)),
+    "c must be within reach of .* at least 0 and at most 2": lambda: prox.box_section(0.0, 1.0, 1.0, 2.5)(jnp.ones(2)),
     "lower must be at most upper": lambda: prox.box_section(1.0, 0.0, 1.0, 0.5),
     "w must broadcast against params": lambda: prox.box_section(0.0, 1.0, np.ones(2), 1.0)(jnp.ones(3)),
     "w must be finite": lambda: prox.box_section(0.0, 1.0, np.inf, 1.0),
