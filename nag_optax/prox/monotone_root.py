@@ -16,15 +16,16 @@ def monotone_root(
 ) -> Array:
     """Where a function is 0, in [lower, upper], by Newton's method inside a bracket.
 
-    On the root's own piece Newton's step is exact. A step out of the bracket, and every third one, is a bisection
-    (compare Cominetti, Mascarenhas & Silva, Mathematical Programming Computation 6, 2014).
+    On the root's own piece Newton's step is exact. Instead of a step out of the bracket, and of every third one,
+    because steps may turn in circles, the bracket is halved (compare Cominetti, Mascarenhas & Silva, Mathematical
+    Programming Computation 6, 2014).
 
     Args:
       function: returns its value, a slope, and the sum of the absolute values of the terms of its value: what is below
         the rounding of that sum counts as 0.
       lower: where the function is at most 0.
       upper: where it is at least 0.
-      start: the point to begin with; it is the result if the function is at most 0 there and it is ``upper``.
+      start: the point to begin with. If it is ``upper`` and the function is less than 0 there, it is the result.
     """
     noise = 4 * float(jnp.finfo(start.dtype).eps)
 
@@ -36,9 +37,8 @@ def monotone_root(
         middle = low + (high - low) / 2
         inside = (slope > 0) & (newton >= low) & (newton <= high) & (count % 3 < 2)
         following = jnp.where(inside, newton, middle)
-        exact = jnp.where((slope > 0) & (newton >= low) & (newton <= high), newton, t)
         done = (jnp.abs(value) <= noise * size) | (following == t)
-        return jnp.where(done, exact, following), low, high, count + 1, done
+        return jnp.where(done, t, following), low, high, count + 1, done
 
     first = (start, lower, upper, jnp.zeros((), jnp.int32), jnp.asarray(False))
     return jax.lax.while_loop(lambda carry: ~carry[-1] & (carry[-2] < MAX_STEPS), step, first)[0]

@@ -4,9 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from optax.projections import projection_hyperplane
 from scipy.optimize import LinearConstraint, linprog, minimize, nnls
 
 from nag_optax import prox
+from nag_optax.prox.monotone_root import monotone_root
 
 pytestmark = pytest.mark.usefixtures("float64", "strict_ranks")
 
@@ -175,6 +177,22 @@ def test_box_sections_with_infinite_bounds_and_pytrees():
     half = prox.box_section({"a": 0.0, "b": -jnp.inf}, jnp.inf, {"a": jnp.asarray([1.0, -2.0]), "b": 0.0}, -1.0)(v)
     np.testing.assert_allclose(half["a"], [1.8, 1.4], atol=1e-12)  # onto a - 2 b = -1
     assert half["b"] == 0.5
+    a = jax.tree.map(jnp.cos, v)
+    for c in (-50.0, 50.0):
+        ours = prox.box_section(-jnp.inf, jnp.inf, a, c)(v)
+        for x, y in zip(jax.tree.leaves(ours), jax.tree.leaves(projection_hyperplane(v, a, c)), strict=True):
+            np.testing.assert_allclose(x, y, atol=1e-12)
+        ours = prox.box_section(min(c, 0.0), max(c, 0.0), 1.0, 2 * c)(v)  # the root is where bounds are reached
+        np.testing.assert_allclose(sum(map(jnp.sum, jax.tree.leaves(ours))), 2 * c, atol=1e-12)
     capped = prox.box_section(0.0, jnp.inf, 1.0, 2.0)(v)
     for ours, theirs in zip(jax.tree.leaves(capped), jax.tree.leaves(prox.simplex(2.0)(v)), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-12)
+
+
+def test_newton_s_steps_do_not_turn_in_circles():
+    def function(t):  # from 1, Newton's step leads to -1, and back
+        steep = jnp.abs(t) < 0.1
+        value = jnp.where(steep, 5.5 * t, jnp.sign(t) * 0.5 + t / 2)
+        return value, jnp.where(steep, 5.5, 0.5), jnp.abs(value)
+
+    assert monotone_root(function, *jnp.asarray([-1.0, 1.5, 1.0])) == 0
