@@ -102,6 +102,14 @@ class Equations(NamedTuple):
 
         target = jnp.concatenate([x, self.vector])
         p = jax.lax.custom_linear_solve(optimality, target, solve, symmetric=True)[:size]
+        return self._checked(p, x, difference)
+
+    def nearest(self, x: Array, difference: Any) -> Array:
+        """The same without derivatives."""
+        p = self.homogeneous(x) + (self.left.T @ self.vector) @ self.right
+        return self._checked(p, x, difference)
+
+    def _checked(self, p: Array, x: Array, difference: Any) -> Array:
         error = jnp.abs(self.matrix @ p - self.vector)
         scale = jnp.linalg.norm(p) + jnp.linalg.norm(x) + jnp.abs(self.vector)
         return where_feasible(jnp.all(error <= difference * scale), p)

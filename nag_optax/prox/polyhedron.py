@@ -54,11 +54,10 @@ def polyhedron(A: Any, b: Any, G: Any, h: Any) -> Prox:
     check_consistent(equations)
     difference = tolerance(*equations[:2], G, h)
     if all_concrete(equations, G, h):
-        with jax.ensure_compile_time_eval():
-            dtype = jnp.result_type(float)
-            numbers = equations.astype(dtype), jnp.asarray(G, dtype), jnp.asarray(h, dtype), difference
-            feasible = _is_feasible(*numbers)
-        if not feasible:
+        dtype = jnp.result_type(float)
+        numbers = equations.astype(dtype), jnp.asarray(G, dtype), jnp.asarray(h, dtype), difference
+        feasible = _is_feasible(*numbers)
+        if all_concrete(feasible) and not feasible:  # inside of jax.jit it is traced
             raise ValueError("A, b, G and h must leave some x with A x = b and G x <= h, got an empty set.")
 
     def projection(params, equations, G, h):
@@ -104,7 +103,7 @@ def _search(equations: Equations, G: Array, h: Array, difference: Array, x: Arra
     norm = jnp.linalg.norm(G, axis=1)
     scale = 1 / jnp.where(norm > 0, norm, 1)
     G, h = G * scale[:, None], h * scale
-    begin = equations.project(x, difference)
+    begin = equations.nearest(x, difference)
     normals = equations.homogeneous(G)
     noise = 20 * eps * (jnp.linalg.norm(x) + jnp.linalg.norm(begin) + jnp.abs(h))
 
