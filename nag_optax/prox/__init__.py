@@ -6,10 +6,9 @@ combine them. Each docstring gives g. Strengths may be traced: under ``jax.jit``
 ordinary arguments.
 
 Complex leaves keep their phase, with the inner product Re <v, x>: in l1, l2_squared, elastic_net, huber (of moduli),
-group_lasso, l2_norm, linf_norm, nuclear_norm, l0, rank, and the projections of Optax onto a ball. Rules that combine
-operators take what those take. Where real numbers are meant, non_negative, non_negative_l1, box, simplex, isotonic,
-slope, log_barrier, kullback_leibler, quadratic, total_variation_1d and other projections of Optax, a complex leaf
-raises TypeError. l0 and rank are not convex; all others are.
+group_lasso, overlapping_groups, l2_norm, linf_norm, nuclear_norm, total_variation_2d, psd_cone, l0, rank, and the
+projections of Optax onto a ball. Rules that combine operators take what those take. Where real numbers are meant, a
+complex leaf raises an error. l0, rank, sparse_simplex, l1_sphere and l2_sphere are not convex; all others are.
 
 Projections are those of Optax where it has them. You can also pass your own function ``(params, step_size) -> params``.
 

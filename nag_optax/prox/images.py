@@ -17,7 +17,7 @@ def total_variation_2d(strength: Any = 1.0, isotropic: bool = True, max_steps: i
     each with its modulus (anisotropic). Numbers may be complex.
 
     The operator is an iteration, FISTA on the dual. It ends where the duality gap is within the dtype's rounding of the
-    data, or after ``max_steps``. In float32 that takes some hundred steps; in float64 the isotropic one often takes all
+    data, or after ``max_steps``. In float32 that takes some hundreds to 2000 steps; in float64 it often takes all
     of them, and its gap is then between 1e-11 and 2e-7 of |x|^2. An operator is a function without a state, so it
     cannot keep the dual: each call starts from a dual of 0. The derivative is implicit; it knows nothing of the steps.
 
