@@ -62,7 +62,8 @@ def lines(results, scaled):
     )
     yield from ("", f"Ratios to {PEER} on the problems where it arrives, geometric means:", "")
     yield from table(
-        ["to", "problems", "seconds", "products", "products, worst problem"], (over_peer(results, t) for t in targets)
+        ["to", "problems", "seconds", "seconds, worst problem", "products", "products, worst problem"],
+        (over_peer(results, t) for t in targets),
     )
     yield from ("", "On sparse problems, our better call against the best of those that descend coordinates:", "")
     yield from table(["problem", *(f"to {t:g}" for t in targets)], over_descent(results, targets))
@@ -80,9 +81,8 @@ def over_peer(results, target):
         for b in rows
         if (a.solver, b.solver) == (OURS, PEER) and a.target == b.target == target and a.seconds and b.seconds
     ]
-    seconds, products = np.exp(np.mean(np.log(pairs), axis=0))
-    most = max(ratio for _, ratio in pairs)
-    return [f"{target:g}", str(len(pairs)), *(f"{ratio:.2f}x" for ratio in (seconds, products, most))]
+    means, most = np.exp(np.mean(np.log(pairs), axis=0)), np.max(pairs, axis=0)
+    return [f"{target:g}", str(len(pairs)), *(f"{x:.2f}x" for pair in zip(means, most, strict=True) for x in pair)]
 
 
 def over_descent(results, targets):

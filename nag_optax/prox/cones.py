@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from nag_optax.prox.operator import Conjugate, Prox, per_leaf
+from nag_optax.prox.operator import Conjugate, Prox, per_leaf, real_only
 from nag_optax.prox.spectral import slopes
 
 
@@ -15,7 +15,8 @@ def second_order_cone() -> Prox:
     The gauge of the conjugate takes what lies outside of the polar cone by no more than rounding for inside.
 
     Raises:
-      ValueError: when applied to a scalar, empty or complex leaf; exclude it with `nag_optax.prox.masked`.
+      TypeError: when applied to a complex leaf; exclude it with `nag_optax.prox.masked`.
+      ValueError: when applied to a scalar or empty leaf; exclude it with `nag_optax.prox.masked`.
 
     >>> import jax.numpy as jnp
     >>> from nag_optax.prox import second_order_cone
@@ -24,10 +25,8 @@ def second_order_cone() -> Prox:
     """
 
     def split(v):
-        if not v.ndim or not v.shape[-1] or jnp.iscomplexobj(v):
-            raise ValueError(
-                f"second_order_cone needs real vectors (t, x), got {v.dtype} {v.shape}: mask the leaf out."
-            )
+        if not v.ndim or not v.shape[-1]:
+            raise ValueError(f"second_order_cone needs vectors (t, x), got shape {v.shape}: mask the leaf out.")
         t, x = v[..., :1], v[..., 1:]
         return t, x, optax.safe_norm(x, 0.0, axis=-1, keepdims=True)
 
@@ -42,7 +41,7 @@ def second_order_cone() -> Prox:
         t, _, norm = split(v)
         return _infinite_above(t + norm, 32 * (jnp.abs(t) + norm))
 
-    return per_leaf(project, _nothing, Conjugate(_nothing, gauge))
+    return real_only("second_order_cone", per_leaf(project, _nothing, Conjugate(_nothing, gauge)))
 
 
 def psd_cone() -> Prox:

@@ -19,7 +19,11 @@ def total_variation_2d(strength: Any = 1.0, isotropic: bool = True, max_steps: i
     The operator is an iteration, FISTA on the dual. It ends where the duality gap is within the dtype's rounding of the
     data, or after ``max_steps``. In float32 that takes some hundreds to 2000 steps; in float64 it often takes all
     of them, and its gap is then between 1e-11 and 2e-7 of |x|^2. An operator is a function without a state, so it
-    cannot keep the dual: each call starts from a dual of 0. The derivative is implicit; it knows nothing of the steps.
+    cannot keep the dual: each call starts from a dual of 0.
+
+    The derivative is implicit; it knows nothing of the steps. Isotropic, it loses digits with the size of the image: on
+    noise, with the default ``max_steps`` in float64, the relative error was 3e-4 at 32 x 32 pixels, 6e-3 at 64 x 64 and
+    2e-2 at 128 x 128; in float32, 1e-2 at 64 x 64.
 
     Args:
       strength: at least 0: a scalar, or a pytree like params whose arrays broadcast against the leading axes.

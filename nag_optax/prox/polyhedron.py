@@ -25,7 +25,8 @@ from nag_optax.prox.operator import Prox
 def polyhedron(A: Any, b: Any, G: Any, h: Any) -> Prox:
     """Constraint A x = b and G x <= h for each leaf: a vector x, or a stack of vectors along the last axis.
 
-    A step costs a QR decomposition of a matrix of shape (n + k, k), so it is for up to a few hundred inequalities.
+    The method adds inequalities one by one, and each costs a QR decomposition of a matrix of shape (n + k, k): it is
+    for some tens of inequalities that hold with equality.
 
     Args:
       A: a matrix of shape (m, n); of shape (0, n) for no equations.

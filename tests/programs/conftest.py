@@ -70,3 +70,15 @@ def train_cnn(call, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(cnn, "CNN", Linear)
     return functools.partial(call, "train_cnn")
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """A folder of images of three classes, with train and val."""
+    pytest.importorskip("PIL.Image")
+    from tests.support.vgg16 import write_pictures  # it imports Pillow
+
+    folder = tmp_path_factory.mktemp("data") / "pictures"
+    write_pictures(folder / "train")
+    write_pictures(folder / "val", count=5)
+    return folder

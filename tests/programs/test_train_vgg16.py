@@ -1,8 +1,7 @@
-"""VGG16 as a user trains it: the network of PyTorch, its weights, a folder of images, and runs that are killed."""
+"""VGG16 as a user trains it: runs that are killed and resumed, FSDP, fine-tuning, and nonsense."""
 
 import csv
 import functools
-import json
 import shutil
 from argparse import Namespace
 
@@ -12,22 +11,19 @@ import numpy as np
 import optax
 import pytest
 
-from tests.support.killing import finish, kill_when
-
 pytest.importorskip("flax.nnx")
 pytest.importorskip("grain")
 pytest.importorskip("orbax.checkpoint")
 pytest.importorskip("PIL.Image")
 pytest.importorskip("safetensors.numpy")
 
-import PIL.Image
 import safetensors.numpy as safetensors_numpy
 
-from trainer.command_line import UsageError
-from trainer.data import image_folder, image_loader
+from tests.support.killing import finish, kill_when
+from tests.support.vgg16 import random_weights
 from trainer.image_classifier.options import complete
 from trainer.image_classifier.training import first_state, make_optimizer, make_step
-from trainer.networks import pretrained, vgg16
+from trainer.networks import vgg16
 from trainer.parallel import data_parallel
 
 TRAIN_VGG16 = ("-m", "programs.train_vgg16")
@@ -36,249 +32,10 @@ SMALL = ("--width", "0.04", "--image-size", "32", "--batch-size", "8", "--normal
 SMALL += ("--warmup-epochs", "1", "--dropout", "0.2", "--learning-rate", "0.01")
 
 
-def write_pictures(folder, classes=("blue", "green", "red"), count=24, size=40):
-    """Noise around a colour for each class."""
-    rng = np.random.default_rng(0)
-    for name, colour in zip(classes, np.eye(3)[::-1], strict=False):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-        for i in range(count):
-            pixels = 100 * colour + rng.integers(0, 100, (size, size + i % 5, 3))
-            PIL.Image.fromarray(pixels.astype(np.uint8)).save(folder / name / f"{i:02}.png")
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data") / "pictures"
-    write_pictures(folder / "train")
-    write_pictures(folder / "val", count=5)
-    return folder
-
-
 @pytest.fixture
 def ran(call):
     """Exit status, stdout and stderr of a command line."""
     return functools.partial(call, "train_vgg16")
-
-
-# The network.
-
-
-def random_weights(batch_norm=False, width=1 / 16, classes=1000, grid=7):
-    """Tensors with the names and shapes of torchvision's VGG16."""
-    rng, tensors, place, inputs = np.random.default_rng(0), {}, 0, 3
-    for feature in vgg16.FEATURES:
-        if feature == vgg16.POOL:
-            place += 1
-            continue
-        outputs = vgg16.scaled(feature, width)
-        tensors[f"features.{place}.weight"] = rng.normal(0, (2 / 9 / inputs) ** 0.5, (outputs, inputs, 3, 3))
-        tensors[f"features.{place}.bias"] = rng.normal(0, 0.1, outputs)
-        if batch_norm:
-            for leaf in ("weight", "bias", "running_mean", "running_var"):
-                tensors[f"features.{place + 1}.{leaf}"] = rng.uniform(0.5, 1.5, outputs)
-            tensors[f"features.{place + 1}.num_batches_tracked"] = np.array(7)
-        place, inputs = place + 2 + batch_norm, outputs
-    dense = vgg16.scaled(vgg16.DENSE, width)
-    for i, (n, m) in zip((0, 3, 6), ((inputs * grid**2, dense), (dense, dense), (dense, classes)), strict=True):
-        tensors[f"classifier.{i}.weight"] = rng.normal(0, n**-0.5, (m, n))
-        tensors[f"classifier.{i}.bias"] = rng.normal(0, 0.1, m)
-    return {k: v if v.ndim == 0 else v.astype(np.float32) for k, v in tensors.items()}
-
-
-def as_timm(tensors):
-    """The same weights as timm names and shapes them."""
-    renamed = dict(tensors)
-    for ours, theirs in zip(pretrained.DENSE_NAMES["torchvision"], pretrained.DENSE_NAMES["timm"], strict=True):
-        weight, bias = renamed.pop(f"{ours}.weight"), renamed.pop(f"{ours}.bias")
-        if ours != "classifier.6":
-            side = 7 if ours == "classifier.0" else 1
-            weight = weight.reshape(len(weight), -1, side, side)
-        renamed |= {f"{theirs}.weight": weight, f"{theirs}.bias": bias}
-    return renamed
-
-
-@pytest.mark.parametrize(
-    ("batch_norm", "width", "size"), [(False, 1.0, 224), (True, 1 / 16, 64), (False, 1 / 16, 256), (False, 1 / 16, 100)]
-)
-def test_logits_are_those_of_pytorch(batch_norm, width, size, tmp_path):
-    torch = pytest.importorskip("torch")
-    layers, inputs = [], 3
-    for feature in vgg16.FEATURES:
-        if feature == vgg16.POOL:
-            layers.append(torch.nn.MaxPool2d(2, 2))
-            continue
-        outputs = vgg16.scaled(feature, width)
-        norm = [torch.nn.BatchNorm2d(outputs)] if batch_norm else []
-        layers += [torch.nn.Conv2d(inputs, outputs, 3, padding=1), *norm, torch.nn.ReLU()]
-        inputs = outputs
-    dense = vgg16.scaled(vgg16.DENSE, width)
-    rectified = (torch.nn.ReLU(), torch.nn.Dropout())
-
-    class Torch(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.features = torch.nn.Sequential(*layers)
-            first = (torch.nn.Linear(inputs * 49, dense), *rectified)
-            self.classifier = torch.nn.Sequential(
-                *first, torch.nn.Linear(dense, dense), *rectified, torch.nn.Linear(dense, 1000)
-            )
-
-        def forward(self, x):
-            return self.classifier(torch.nn.functional.adaptive_avg_pool2d(self.features(x), 7).flatten(1))
-
-    tensors = random_weights(batch_norm, width)
-    theirs = Torch().eval()
-    theirs.load_state_dict({name: torch.from_numpy(np.asarray(x)) for name, x in tensors.items()})
-    images = np.random.default_rng(1).normal(size=(2, size, size, 3)).astype(np.float32)
-    with torch.no_grad():
-        expected = theirs(torch.from_numpy(images.transpose(0, 3, 1, 2))).numpy()
-
-    safetensors_numpy.save_file(tensors, tmp_path / "vgg16.safetensors")
-    graph, *of_ours = vgg16.create(0, 1000, width=width, batch_norm=batch_norm)
-    params, statistics, other = pretrained.load(tmp_path / "vgg16.safetensors", *of_ours)
-    logits, _ = jax.jit(vgg16.apply, static_argnums=0)(graph, params, statistics, images)
-    assert not other and np.std(expected) > 0.1
-    np.testing.assert_allclose(logits, expected, atol=1e-4 * np.abs(expected).max())
-
-
-@pytest.mark.parametrize("batch_norm", [False, True])
-def test_timm_and_torchvision_give_the_same_params(batch_norm, tmp_path):
-    tensors, loaded = random_weights(batch_norm), []
-    _, *of_ours = vgg16.create(0, 1000, width=1 / 16, batch_norm=batch_norm)
-    for name, renamed in (("torchvision", tensors), ("timm", as_timm(tensors))):
-        safetensors_numpy.save_file(renamed, tmp_path / name)
-        loaded.append(pretrained.load(tmp_path / name, *of_ours)[:2])
-    jax.tree.map(np.testing.assert_array_equal, *loaded)
-    assert jax.tree.structure(loaded[0]) == jax.tree.structure(tuple(of_ours))
-    assert jax.tree.map(jnp.shape, loaded[0]) == jax.tree.map(jnp.shape, tuple(of_ours))
-
-
-def test_a_last_layer_of_other_classes_stays_random(tmp_path):
-    safetensors_numpy.save_file(random_weights(), tmp_path / "weights")
-    _, params, statistics = vgg16.create(0, 5, width=1 / 16)
-    loaded, _, other = pretrained.load(tmp_path / "weights", params, statistics)
-    assert other
-    jax.tree.map(np.testing.assert_array_equal, loaded["dense"][2], params["dense"][2])
-    assert not np.array_equal(loaded["dense"][1]["kernel"], params["dense"][1]["kernel"])
-
-
-def changed(**changes):
-    tensors = random_weights() | changes
-    return {name: x for name, x in tensors.items() if x is not None}
-
-
-WRONG_WEIGHTS = [
-    (lambda: {"conv1.weight": np.ones(3, np.float32)}, "is no VGG16 of torchvision or timm: of its 1 tensors none is"),
-    (lambda: random_weights(batch_norm=True), "of another architecture than the 32 of this network"),
-    (lambda: random_weights(width=1 / 8), "features.0.weight has shape [8, 3, 3, 3], not [4, 3, 3, 3]"),
-    (lambda: changed(**{"features.28.bias": None}), "features.28.bias is missing"),
-    (lambda: changed(extra=np.ones(1, np.float32)), "extra is unknown"),
-]
-
-
-@pytest.mark.parametrize(("tensors", "message"), WRONG_WEIGHTS)
-def test_weights_of_another_architecture_are_refused(tensors, message, tmp_path):
-    safetensors_numpy.save_file(tensors(), tmp_path / "weights")
-    _, *of_ours = vgg16.create(0, 1000, width=1 / 16)
-    with pytest.raises(UsageError) as error:
-        pretrained.load(tmp_path / "weights", *of_ours)
-    assert message in str(error.value)
-
-
-# The images.
-
-
-def test_a_folder_with_train_and_val_and_one_without(pictures):
-    folder = image_folder.scan(pictures)
-    assert folder.classes == ["blue", "green", "red"] and len(folder.train) == 72 and len(folder.test) == 15
-    split = image_folder.scan(pictures / "train")
-    assert split == image_folder.scan(pictures / "train")
-    assert len(split.train) == 57 and len(split.test) == 15 and not {*split.train} & {*split.test}
-    assert {*split.train, *split.test} == {*folder.train}
-
-
-def empty(folder):
-    shutil.rmtree(folder / "train")
-    shutil.rmtree(folder / "val")
-
-
-BAD_FOLDERS = [
-    (lambda f: shutil.rmtree(f), "is not a folder"),
-    (empty, "has no images: it takes <class>/<image>"),
-    (lambda f: shutil.rmtree(f / "val"), "has a folder train, but none of the name val"),
-    (lambda f: shutil.rmtree(f / "val" / "green"), "val lacks the class green"),
-    (lambda f: shutil.rmtree(f / "train" / "green"), "train lacks the class green"),
-    (lambda f: [p.unlink() for p in (f / "val" / "red").iterdir()], "val has no images of the class red"),
-    (lambda f: [shutil.rmtree(f / n / c) for n in ("train", "val") for c in ("red", "green")], "has one class, blue"),
-]
-
-
-@pytest.mark.parametrize(("spoil", "message"), BAD_FOLDERS)
-def test_bad_folders_are_refused_in_one_line_and_nothing_is_made(spoil, message, pictures, tmp_path, ran):
-    data = tmp_path / "data"
-    shutil.copytree(pictures, data)
-    spoil(data)
-    assert ran("--data", data, "--out", tmp_path / "run")[0] == 2
-    errors = ran("--data", data, "--out", tmp_path / "run")[2]
-    assert message in errors and errors.count("\n") == 1 and not (tmp_path / "run").exists()
-
-
-def test_a_stream_is_set_back_to_the_bit_and_differs_from_epoch_to_epoch(pictures):
-    images = image_folder.scan(pictures).train
-    augmentation = image_loader.Augmentation(0.3, 0.5)
-    stream = image_loader.Loader(32, 8, 3).train(images, 5, augmentation)
-    first = [next(stream) for _ in range(9)]
-    place = json.loads(json.dumps(stream.get_state()))
-    second = [next(stream) for _ in range(9)]
-    other = image_loader.Loader(32, 8, 1).train(images, 5, augmentation)
-    other.set_state(place)
-    jax.tree.map(np.testing.assert_array_equal, second, [next(other) for _ in range(9)])
-    labels = [np.concatenate([labels for _, labels in epoch]) for epoch in (first, second)]
-    assert np.array_equal(*map(np.bincount, labels)) and not np.array_equal(*labels)
-    assert first[0][0].shape == (8, 32, 32, 3) and first[0][0].dtype == np.float32
-
-
-def test_testing_shows_every_image_once(pictures):
-    batches = list(image_loader.Loader(32, 8, 2).test(image_folder.scan(pictures).test))
-    assert [pixels.shape for pixels, _ in batches] == [(8, 32, 32, 3)] * 2
-    assert np.array_equal(np.bincount(np.concatenate([labels for _, labels in batches]) + 1), [1, 5, 5, 5])
-
-
-def test_a_corrupt_image_is_named_once_and_left_out(pictures, tmp_path, capfd):
-    shutil.copytree(pictures, tmp_path / "data")
-    whole = tmp_path / "data" / "train" / "red" / "00.png"
-    whole.write_bytes(whole.read_bytes()[:200])
-    images = image_folder.scan(tmp_path / "data").train
-    loader = image_loader.Loader(32, 8, 2)
-    stream = loader.train(images, 0, image_loader.Augmentation(1.0, 0.0))
-    counts = sum(np.bincount(next(stream)[1], minlength=3) for _ in range(71))  # 568 = 8 times around 71 images
-    assert np.array_equal(counts, [192, 192, 184])
-    assert loader.corrupt == {str(whole)}
-    assert capfd.readouterr().err.count(f"Left out {whole}, which cannot be decoded") == 1
-    with pytest.raises(UsageError, match=r"00\.png cannot be decoded"):
-        list(image_loader.Loader(32, 8, 2, stop_at_corrupt=True).test(images))
-
-
-def test_images_that_are_all_corrupt_end_the_stream(pictures, tmp_path):
-    def spoiled(place):
-        paths = [tmp_path / place / "red" / f"{i}.png" for i in range(3)]
-        paths[0].parent.mkdir(parents=True)
-        for path in paths:
-            path.write_bytes(b"")
-        return [image_folder.Image(str(path), 0) for path in paths]
-
-    loader, augmentation = image_loader.Loader(32, 2, 1), image_loader.Augmentation(1.0, 0.0)
-    with pytest.raises(UsageError, match=r"none of the 3 images in .*val can be decoded"):
-        list(loader.test(spoiled("val")))
-    training = spoiled("train")
-    with pytest.raises(UsageError, match=r"none of the 3 images in .*train can be decoded"):
-        next(loader.train(training, 0, augmentation))
-    one_more = [*training, image_folder.scan(pictures).train[0]]
-    pixels, _ = next(loader.train(one_more, 0, augmentation))  # the same picture twice
-    assert len(loader.corrupt) == 6 and pixels.shape == (2, 32, 32, 3)
-
-
-# The training.
 
 
 def rows(folder):

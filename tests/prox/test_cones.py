@@ -105,9 +105,9 @@ def test_nearest_correlation_matrix():
 
 
 def test_what_does_not_fit_is_named():
-    with pytest.raises(ValueError, match=r"second_order_cone needs real vectors"):
+    with pytest.raises(TypeError, match=r"second_order_cone is for real params"):
         prox.second_order_cone()(jnp.ones(3, complex))
-    with pytest.raises(ValueError, match=r"second_order_cone needs real vectors"):
+    with pytest.raises(ValueError, match=r"second_order_cone needs vectors"):
         prox.second_order_cone()(jnp.ones(()))
     for shape in ((3,), (2, 3)):
         with pytest.raises(ValueError, match="psd_cone needs square matrices"):
