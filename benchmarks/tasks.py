@@ -80,10 +80,10 @@ def _shuffled(data, batch_size, seed):
 
 
 @functools.cache
-def language_model(batch_size: int = 8, width: int = 64, length: int = 64) -> Task:
+def language_model(batch_size: int = 8, width: int = 64, length: int = 64, depth: int = 2) -> Task:
     """The transformer of ``programs/train_diloco.py`` on text that ships with Python: nats a byte."""
     text = byte_text.load()
-    sizes = {"vocabulary": byte_text.VOCABULARY, "length": length, "width": width, "depth": 2, "heads": 4}
+    sizes = {"vocabulary": byte_text.VOCABULARY, "length": length, "width": width, "depth": depth, "heads": 4}
     graph, _ = transformer.create(0, **sizes)
     windows = byte_text.test_windows(text, 256, length)
 
@@ -121,6 +121,7 @@ TASKS = {
     "narrow VGG16": narrow_vgg16,
     "deep autoencoder": deep_autoencoder,
     "small transformer": language_model,
+    "byte transformer": functools.partial(language_model, width=128, depth=4),
 }
 
 

@@ -1,11 +1,10 @@
 """What `benchmarks.training` prints and draws."""
 
-from typing import NamedTuple
-
 import matplotlib.pyplot as plt
 import numpy as np
 
 from benchmarks.methods import ADAM, ARTICLE, DROPPED, LARGER, NAG
+from benchmarks.outcome import draw, number, spread
 from benchmarks.pictures import (
     AMBER,
     BLACK,
@@ -15,12 +14,10 @@ from benchmarks.pictures import (
     PINK,
     SKY,
     VERMILION,
-    draw_seeds,
     finish,
     plain_numbers,
 )
 from benchmarks.report import heading, table
-from benchmarks.runs import Curve
 
 TABLE_TASK = "deep autoencoder"
 BAND = "lines: median of the seeds\nbands: smallest to largest"
@@ -33,65 +30,6 @@ COLORS = {
     ADAM: AMBER,
 }
 """Of the peers; `nag` is blue, whatever its momentum."""
-
-
-class Result(NamedTuple):
-    """Of a method on a task: its learning rate, and a curve a seed."""
-
-    rate: float
-    curves: list[Curve]
-
-
-class Outcome(NamedTuple):
-    """Of a task: steps of the training, steps from test to test, and the results by method."""
-
-    steps: int
-    every: int
-    results: dict[str, Result]
-
-    def finals(self, name):
-        """The loss that every seed ends with, in the mean over the last fifth."""
-        return np.array([curve.final(self.steps // self.every) for curve in self.results[name].curves])
-
-    def lasts(self, name):
-        """The loss of every seed after its last update."""
-        finals, curves = self.finals(name), self.results[name].curves
-        return np.where(np.isfinite(finals), [curve.losses[-1] for curve in curves], np.inf)
-
-    def best(self, names):
-        """The method that ends with the lowest median loss."""
-        return min(names, key=lambda name: np.median(self.finals(name)))
-
-    def target(self):
-        """The median loss that the best method of the article ends with."""
-        return np.median(self.finals(self.best(ARTICLE)))
-
-    def accuracy_target(self):
-        """The median accuracy that it ends with, in the mean over the last fifth; NaN without classes."""
-        curves = self.results[self.best(ARTICLE)].curves
-        return np.median([curve.accuracies[-(len(curve.accuracies) // 5) :].mean() for curve in curves])
-
-    def steps_to_loss(self, name):
-        """Of every seed, the steps to the target; infinite if it is not reached."""
-        return np.array([self.every * first(curve.losses <= self.target()) for curve in self.results[name].curves])
-
-    def steps_to_accuracy(self, name):
-        """The same of the accuracy."""
-        target = self.accuracy_target()
-        return np.array([self.every * first(curve.accuracies >= target) for curve in self.results[name].curves])
-
-    def fastest(self, names):
-        """The method of fewest median steps to the target."""
-        return min(names, key=lambda name: np.median(self.steps_to_loss(name)))
-
-    def ratio(self, ours, peers):
-        """Median steps of the fastest of ours over those of the fastest peer."""
-        return np.divide(*(np.median(self.steps_to_loss(self.fastest(names))) for names in (ours, peers)))
-
-
-def first(reached):
-    """The place of the first True, from 1; infinite without one."""
-    return float(np.argmax(reached)) + 1 if reached.any() else np.inf
 
 
 def ours(outcome):
@@ -180,16 +118,6 @@ def sutskever_table(outcome):
     yield from table(["largest momentum", "momentum", "nag", f"nag{DROPPED}"], rows)
 
 
-def spread(values, form):
-    """Median, smallest and largest."""
-    return "{} [{}, {}]".format(*(number(x, form) for x in (np.median(values), values.min(), values.max())))
-
-
-def number(x, form):
-    """The number, or a dash for infinity."""
-    return format(x, form) if np.isfinite(x) else "-"
-
-
 def plot(outcomes):
     """Of every task: gradient descent, momentum and the fastest of the article, Adam, and the fastest `nag`."""
     fig, axes = plt.subplots(2, 2, figsize=(11, 7))
@@ -204,12 +132,3 @@ def plot(outcomes):
     for ax in axes.flat[len(outcomes) :]:
         ax.remove()
     return fig
-
-
-def draw(ax, outcome, name, **style):
-    """The median loss over the steps, and the range of the seeds that did not diverge."""
-    curves = [curve.losses for curve in outcome.results[name].curves if np.isfinite(curve.losses).all()]
-    shortest = min(map(len, curves), default=0)
-    if shortest:
-        steps = outcome.every * np.arange(1, shortest + 1)
-        draw_seeds(ax, steps, [curve[:shortest] for curve in curves], label=name, **style)

@@ -7,8 +7,9 @@ the wrong type, a ValueError for a value outside the range in the docstring. "Ra
 import importlib
 from typing import Any
 
-from nag_optax import extend, links, losses, momenta, prox
+from nag_optax import extend, links, losses, maps, momenta, prox
 from nag_optax.anchoring import reanchor
+from nag_optax.averaging.ema_nesterov import ema_nesterov
 from nag_optax.averaging.gpa import gpa
 from nag_optax.averaging.primal_averaging import primal_averaging
 from nag_optax.averaging.schedule_free import schedule_free
@@ -25,6 +26,8 @@ from nag_optax.engine.coefficients import (
 from nag_optax.engine.superpose import superpose
 from nag_optax.evaluation import eval_params, velocity
 from nag_optax.links import compensated, decayed, stochastic_rounding
+from nag_optax.maps.orthogonalize import orthogonalize
+from nag_optax.maps.router import muon_table
 from nag_optax.measuring import diagnostics
 from nag_optax.methods.ac_fgm import ac_fgm
 from nag_optax.methods.acc_sgd import acc_sgd
@@ -35,14 +38,18 @@ from nag_optax.methods.agnes import agnes, agnes_constants
 from nag_optax.methods.fista import fista
 from nag_optax.methods.heavy_ball import heavy_ball
 from nag_optax.methods.item import item
+from nag_optax.methods.lazy_nag import LazyNag, lazy_nag
 from nag_optax.methods.linear_coupling import linear_coupling
+from nag_optax.methods.lion import lion
 from nag_optax.methods.mass import mass
+from nag_optax.methods.muon import muon
 from nag_optax.methods.nadam import nadam
 from nag_optax.methods.nag import nag, scale_by_nag
 from nag_optax.methods.ogm import ogm
 from nag_optax.methods.ogm_g import ogm_g
 from nag_optax.methods.qhm import qhm
 from nag_optax.methods.robust_momentum import robust_momentum
+from nag_optax.methods.signum import signum
 from nag_optax.methods.snag import snag
 from nag_optax.methods.strongly_convex_nag import strongly_convex_nag
 from nag_optax.methods.triple_momentum import triple_momentum
@@ -91,6 +98,15 @@ __all__ = [
     # inside adaptive methods
     "adan",
     "nadam",
+    # behind a map
+    "LazyNag",
+    "lazy_nag",
+    "lion",
+    "maps",
+    "muon",
+    "muon_table",
+    "orthogonalize",
+    "signum",
     # solve
     "Solution",
     "Status",
@@ -103,6 +119,7 @@ __all__ = [
     "prox",
     # scale: around any optimizer
     "diloco",
+    "ema_nesterov",
     "gpa",
     "lookahead",
     "primal_averaging",

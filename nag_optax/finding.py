@@ -75,7 +75,7 @@ def _found(state: Any, question: Question) -> tuple[Readings | None, bool]:
             raise TypeError(f"readings of {type(state).__name__} must return readings, got {type(readings).__name__}.")
         return readings, question.learning_rate is not None
     readings, owed = None, False
-    for part in _parts(state):
+    for part in _since_all_is_known(state):
         of_part, owed_by_part = _found(part, question)
         if of_part is not None:
             readings = of_part if readings is None else _disjoint(readings, of_part)
@@ -88,6 +88,13 @@ def _found(state: Any, question: Question) -> tuple[Readings | None, bool]:
             "itself. See what its package evaluates, or use nag_optax's own (schedule_free, lookahead)."
         )
     return readings, owed
+
+
+def _since_all_is_known(state: Any) -> list[Any]:
+    """The parts of a state; of a chain, those from the last one on that knows its points whatever came before it."""
+    parts = _parts(state)
+    whole = [i for i, part in enumerate(parts) if getattr(type(part), "knows_all", False)]
+    return parts[whole[-1] :] if whole and _is_chain(state) else parts
 
 
 def _behind(link: Any, readings: Readings, owed: bool, question: Question) -> tuple[Readings, bool]:

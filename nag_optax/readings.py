@@ -12,7 +12,8 @@ a state implements one method, which `nag_optax.eval_params` calls ::
 The states of a chain, a mask, a partition or a wrapper are pytrees, and such a state is found anywhere in them
 (`nag_optax.finding`). If the point is unknown, ``readings`` raises a ValueError that says what to do. The state of a
 later link in the chain may have a method ``follow``: it gets the readings of the earlier links, and returns them
-unchanged or changed, or raises a ValueError.
+unchanged or changed, or raises a ValueError. A state that computes its point from finished updates, whatever made them,
+has a class attribute ``knows_all = True``: the links before it in the chain are not asked.
 """
 
 from collections.abc import Mapping

@@ -327,7 +327,7 @@ assert steps_of_descent < 1000 / 20 and steps_of_nag < 1000 / 4
 
 # %%
 known = Runs(Path("../benchmarks/results/training-cpu.csv"), read_only=True)
-outcomes = {task: training.outcome(task, known) for task in training.TASKS}
+outcomes = {task: training.outcome(task, known) for task in training.STEPS}
 show(training_report.plot(outcomes))
 
 # %% [markdown]

@@ -22,10 +22,10 @@ from typing import Any
 
 import optax
 
-from nag_optax.engine.accelerate import accelerate
+from nag_optax.averaging.average import around
 from nag_optax.engine.coefficients import Coefficients, Rule
 from nag_optax.momenta import Momentum, as_sequence
-from nag_optax.validation import check_number, check_transformation
+from nag_optax.validation import check_number
 
 
 def primal_averaging(
@@ -57,7 +57,6 @@ def primal_averaging(
     Array(-0.19, dtype=float32)
     Array(-0.19, dtype=float32)
     """
-    check_transformation("inner", inner)
     check_number("interpolation", interpolation, at_least=0, at_most=1)
     sequence = as_sequence(momentum)
 
@@ -74,5 +73,4 @@ def primal_averaging(
         )
         return coefficients, carry
 
-    average = accelerate(Rule(sequence.init, numbers), accumulator_dtype=accumulator_dtype)
-    return optax.with_extra_args_support(optax.chain(inner, average))
+    return around(inner, Rule(sequence.init, numbers), accumulator_dtype)

@@ -185,7 +185,7 @@ def accelerate(
         updates = jax.tree.map(
             lambda m, g, p: _combine(back_lead, m, back_step_size, g, jnp.result_type(p)), momentum, gradients, like
         )
-        return updates, AccelerateState(
+        return updates, state._replace(
             step=increment(state.step),
             age=age,
             carry=carry,

@@ -15,7 +15,9 @@ nu is the lookahead strength: 0 is classical momentum, 1 Nesterov's method, abov
 The lookahead uses the next momentum mu_{k+1}, where Optax and PyTorch use mu_k: the same method for a constant
 momentum, another one for a schedule. With ``velocity="step"`` the buffer is -v, as in the paper. With
 ``velocity="gradient"`` the learning rate multiplies the buffer, v = -eps_k m, as in Optax and PyTorch: the same for a
-constant learning rate, but a change of it rescales all past velocity.
+constant learning rate, but a change of it rescales all past velocity. With ``velocity="mean"`` the buffer is a running
+mean of gradients, gain 1 - mu_k, and v = -eps_k m again: the gauge of Adam, Lion and Muon, with learning rates 1 / (1 -
+mu) times as large. There, a change of the momentum does not rescale the velocity.
 """
 
 from collections.abc import Callable
@@ -53,7 +55,8 @@ def nag(
         0 (from the last restart), ``momentum(k)`` decays the velocity and the lookahead uses ``momentum(k + 1)``.
       lookahead: at least 0; a number or an Optax schedule. 0 is classical momentum, 1 is Nesterov's method.
       velocity: "gradient" accumulates gradients and applies the current learning rate to the sum; "step" accumulates
-        steps, each with its own learning rate.
+        steps, each with its own learning rate; "mean" averages gradients, with weight ``1 - momentum(k)`` of the new
+        one.
       restart: None, "gradient", "value" (``update`` then needs ``value=`` or ``value_fn=``), "speed", or a test of
         `nag_optax.restart`.
       weight_decay, mask: decoupled weight decay, see `nag_optax.decayed`.
@@ -91,6 +94,7 @@ def scale_by_nag(
     momentum: Momentum = 0.9,
     *,
     lookahead: optax.ScalarOrSchedule = 1.0,
+    velocity: str = "gradient",
     restart: Restart = None,
     accumulator_dtype: Any = None,
 ) -> optax.GradientTransformationExtraArgs:
@@ -101,6 +105,7 @@ def scale_by_nag(
 
     Args:
       momentum, lookahead, restart, accumulator_dtype: as in `nag`.
+      velocity: "gradient" sums gradients, "mean" averages them, as in `nag`.
 
     >>> import jax.numpy as jnp
     >>> from nag_optax import scale_by_nag
@@ -108,9 +113,9 @@ def scale_by_nag(
     >>> tx.update(jnp.array([1.0]), tx.init(jnp.array([0.0])))[0]  # g + 0.9 m, with m = g
     Array([1.9], dtype=float32)
     """
-    return as_direction(
-        accelerate(nag_rule(1.0, momentum, lookahead, "gradient"), restart=restart, accumulator_dtype=accumulator_dtype)
-    )
+    check_choice("velocity", velocity, ("gradient", "mean"))  # a step has a learning rate
+    rule = nag_rule(1.0, momentum, lookahead, velocity)
+    return as_direction(accelerate(rule, restart=restart, accumulator_dtype=accumulator_dtype))
 
 
 def nag_rule(
@@ -119,19 +124,19 @@ def nag_rule(
     """NAG in five numbers; arguments and errors as in `nag`."""
     learning_rate = number_or_schedule("learning_rate", learning_rate, at_least=0)
     lookahead = number_or_schedule("lookahead", lookahead, at_least=0)
-    check_choice("velocity", velocity, ("gradient", "step"))
+    check_choice("velocity", velocity, ("gradient", "step", "mean"))
     sequence = as_sequence(momentum)
 
     def numbers(count, age, carry):
         eps = scalar_at(learning_rate, count)
         mu, mu_next, carry = sequence.values(age, carry)
         nu, nu_next = pair_at(lookahead, count)
-        inside, outside = (eps, 1) if velocity == "step" else (1, eps)
+        gain, outside = {"gradient": (1, eps), "step": (eps, 1), "mean": (1 - mu, eps)}[velocity]
         coefficients = Coefficients(
             decay=mu,
-            gain=inside,
+            gain=gain,
             lead=outside * (1 - nu + nu_next * mu_next),
-            step_size=nu * eps,
+            step_size=nu * outside * gain,
             readout=outside * nu_next * mu_next,
             hyperparams={"learning_rate": eps, "momentum": mu},
         )

@@ -13,6 +13,8 @@ pytest.importorskip("sklearn")
 pytest.importorskip("tqdm")
 
 from benchmarks import methods, tasks, training, training_report
+from benchmarks.contest import TRIED, Contest
+from benchmarks.outcome import Outcome, Result
 from benchmarks.runs import HEADER, Curve, Key, Runs
 from nag_optax import momenta
 
@@ -39,7 +41,8 @@ def steep(monkeypatch):
 
 
 def contest(task, path):
-    return training.Contest(task, STEPS, Runs(path), training.tqdm(disable=True))
+    methods, rate = training.methods(task), training.RATES[task]
+    return Contest(task, methods, rate, STEPS, Runs(path), training.tqdm(disable=True))
 
 
 # The tuning.
@@ -47,7 +50,7 @@ def contest(task, path):
 
 def test_the_best_learning_rate_is_never_at_the_edge(steep, tmp_path):
     rate, tried = contest(steep, tmp_path / "runs.csv").tuned("gradient descent")
-    assert len(tried) > training.TRIED and min(tried) < rate < max(tried)
+    assert len(tried) > TRIED and min(tried) < rate < max(tried)
     assert 2e-4 < rate < 2e-3  # 1 / curvature
     assert tried[rate] == min(tried.values()) and tried[max(tried)] == np.inf
     ratios = np.array(list(tried)[1:]) / np.array(list(tried)[:-1])
@@ -119,9 +122,9 @@ def test_only_the_rows_of_nag_look_ahead(row, leads):
 
 
 def test_every_contestant_has_a_learning_rate_to_begin_with():
-    assert set(training.STEPS) == set(training.RATES) == set(tasks.TASKS)
+    assert set(training.STEPS) == set(training.RATES) < set(tasks.TASKS)
     assert {"gradient descent", "momentum 0.9", "Adagrad", "Adadelta", "Optax's Nesterov 0.9"} == set(methods.ARTICLE)
-    for task in tasks.TASKS:
+    for task in training.STEPS:
         of_task = training.methods(task)
         assert all(method.like is None or method.like in of_task for method in of_task.values())
     assert set(methods.TABLE) < set(training.methods("deep autoencoder"))
@@ -132,13 +135,13 @@ def test_every_contestant_has_a_learning_rate_to_begin_with():
 
 def test_targets_ratios_and_medians_are_those_of_numpy():
     def result(*curves):
-        return training_report.Result(0.1, [Curve(np.array(c, float), np.full(5, np.nan)) for c in curves])
+        return Result(0.1, [Curve(np.array(c, float), np.full(5, np.nan)) for c in curves])
 
     names = dict.fromkeys(methods.ARTICLE, result([9, 9, 9, 9, 9], [9, 9, 9, 9, 9], [9, 9, 9, 9, 9]))
     names["Adadelta"] = result([5, 4, 3, 2, 1], [6, 5, 4, 3, 2], [9, 7, 5, 3, 3])
     names["Adam"] = result([2, 1, 1, 1, 1], [2, 2, 2, 2, 2], [3, 2, 1, 1, 1])
     names["nag 0.9"] = result([3, 2, 1, 1, 1], [3, 1, 1, 1, 1], [3, 3, 3, 3, 3])
-    outcome = training_report.Outcome(50, 10, names)
+    outcome = Outcome(50, 10, names)
     assert outcome.target() == 2  # the median of what Adadelta ends with
     np.testing.assert_array_equal(outcome.steps_to_loss("Adadelta"), [40, 50, np.inf])
     np.testing.assert_array_equal(outcome.steps_to_loss("nag 0.9"), [20, 20, np.inf])
@@ -152,7 +155,7 @@ def test_seconds_to_the_loss_are_those_of_its_steps():
     def outcome(**losses):
         losses = {name: [5, 4, 3, 2, 1] for name in methods.ARTICLE} | losses
         curves = {name: [Curve(np.array(c, float), np.full(5, np.nan))] for name, c in losses.items()}
-        return training_report.Outcome(50, 10, {name: training_report.Result(0.1, c) for name, c in curves.items()})
+        return Outcome(50, 10, {name: Result(0.1, c) for name, c in curves.items()})
 
     outcomes = {"a": outcome(fast=[2, 1, 1, 1, 1], never=[9, 9, 9, 9, 9]), "b": outcome()}
     seconds = {task: dict.fromkeys(of_task.results, 0.2) for task, of_task in outcomes.items()}
@@ -165,11 +168,11 @@ def test_seconds_to_the_loss_are_those_of_its_steps():
 def test_the_table_of_the_paper_speaks_of_the_last_update():
     losses = np.append(np.ones(9), 0.5)
     early = Curve(losses[:4], losses[:4])
-    result = training_report.Result(0.1, [Curve(losses, losses), Curve(2 * losses, losses), early])
-    outcome = training_report.Outcome(10, 1, {"nag to 0.99": result})
+    result = Result(0.1, [Curve(losses, losses), Curve(2 * losses, losses), early])
+    outcome = Outcome(10, 1, {"nag to 0.99": result})
     np.testing.assert_allclose(outcome.finals("nag to 0.99"), [0.75, 1.5, np.inf])
     np.testing.assert_allclose(outcome.lasts("nag to 0.99"), [0.5, 1, np.inf])
-    of_row = {name: training_report.Result(0.1, [early]) for name in (methods.ARTICLE | methods.NAG | methods.TABLE)}
+    of_row = {name: Result(0.1, [early]) for name in (methods.ARTICLE | methods.NAG | methods.TABLE)}
     of_all = outcome._replace(results=of_row | {"nag to 0.99": result})
     heads, _, descent, *rows = list(training_report.sutskever_table(of_all))[3:]
     assert heads == "| largest momentum | momentum | nag | nag, late drop |"
@@ -205,7 +208,7 @@ def test_the_command_prints_its_tables_and_writes_nothing_unasked(monkeypatch, c
 
 
 def test_seconds_are_measured(steep):
-    seconds = training.seconds_per_step(steep, STEPS, rounds=1)
+    seconds = training.seconds_per_step(steep, training.methods(steep), STEPS, rounds=1)
     assert set(seconds) == set(training.methods(steep)) and all(0 < s < 1 for s in seconds.values())
 
 

@@ -29,10 +29,18 @@ KINDS = [
     "snoo",
     "gpa",
     "schedule_free",
+    "lion",
+    "muon",
+    "muon, neurons",
+    "ema_nesterov",
 ]
 # Differences of values and gradients set their steps, so that rounding shows at once.
 PARAMETER_FREE = {"adanag", "ac_fgm"}
 # They sum over all leaves, and so over all devices.
-REDUCING = PARAMETER_FREE | {"fista"} | {name for name in CATALOGUE if "restart" in name}
+REDUCING = (
+    PARAMETER_FREE
+    | {"fista", "muon", "muon, neurons", "orthogonalize", "normalize_neurons"}
+    | {name for name in CATALOGUE if "restart" in name}
+)
 
 __all__ = ["CATALOGUE", "KINDS", "PARAMETER_FREE", "REDUCING", "STEPS", "Published", "Row"]

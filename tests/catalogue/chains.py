@@ -1,6 +1,7 @@
 """What a transformation that trains nothing by itself needs around it, with keyword arguments for the catalogue."""
 
 import jax
+import jax.numpy as jnp
 import optax
 
 import nag_optax as no
@@ -9,6 +10,16 @@ import nag_optax as no
 def chained_direction(learning_rate, momentum):
     """The usual chain around scale_by_nag."""
     return optax.chain(no.scale_by_nag(momentum), optax.scale_by_learning_rate(learning_rate))
+
+
+def mapped_direction(learning_rate, momentum, links):
+    """The usual chain around a map of matrices, which leaves out what is none."""
+
+    def are_matrices(tree):
+        return jax.tree.map(lambda x: jnp.ndim(x) == 2, tree)
+
+    link = optax.masked(optax.chain(*(link() for link in links)), are_matrices)
+    return optax.chain(no.scale_by_nag(momentum, velocity="mean"), link, optax.scale_by_learning_rate(learning_rate))
 
 
 def inverse_sqrt_size_before_nag(learning_rate):
@@ -77,6 +88,11 @@ def diloco_of_one_replica(learning_rate, outer_learning_rate):
 def averaged_sgd(learning_rate, momentum, interpolation):
     """An average with a constant weight."""
     return no.primal_averaging(optax.sgd(learning_rate), momentum, interpolation)
+
+
+def ema_nesterov_around_sgd(learning_rate, lookahead, decay):
+    """Nesterov's step around gradient descent."""
+    return no.ema_nesterov(optax.sgd(learning_rate), lookahead, decay)
 
 
 def gpa_around_sgd(learning_rate, mu_x, mu_y):

@@ -4,9 +4,9 @@ import jax.numpy as jnp
 import optax
 
 import nag_optax as no
-from oracles.published import outer
+from oracles.published import maps, outer
 from tests.catalogue import chains
-from tests.catalogue.row import Published, Row
+from tests.catalogue.row import Published, Row, to_zero
 
 
 def warm_up(L):
@@ -18,6 +18,21 @@ COMBINED = {
         chains.chained_direction,
         {"learning_rate": 0.05, "momentum": 0.9},
         "an identity: test_scale_by_nag_in_a_chain_is_nag_and_its_base_iterate_takes_the_learning_rate",
+    ),
+    "sign": Row(
+        chains.mapped_direction,
+        {"learning_rate": to_zero(0.2), "momentum": 0.9, "links": (no.maps.sign,)},
+        "an identity: test_signum_is_the_sign_of_a_mean",
+    ),
+    "orthogonalize": Row(
+        chains.mapped_direction,
+        {"learning_rate": to_zero(0.2), "momentum": 0.9, "links": (no.orthogonalize,)},
+        "the polar factor: test_the_axes_say_what_is_a_matrix",
+    ),
+    "normalize_neurons": Row(
+        chains.mapped_direction,
+        {"learning_rate": to_zero(0.2), "momentum": 0.9, "links": (no.orthogonalize, no.maps.normalize_neurons)},
+        "inside of Muon: test_normuon_is_the_papers",
     ),
     "scale_by_inverse_sqrt_size": Row(
         chains.inverse_sqrt_size_before_nag,
@@ -76,6 +91,13 @@ COMBINED = {
         chains.averaged_sgd,
         {"learning_rate": 0.5, "momentum": 0.9, "interpolation": 0.8},
         "around AdamW: test_averages_around_adamw_are_the_published_sequences",
+    ),
+    "ema_nesterov": Row(
+        chains.ema_nesterov_around_sgd,
+        {"learning_rate": 0.5, "lookahead": 0.6, "decay": 0.9},
+        Published(
+            lambda L: no.ema_nesterov(optax.sgd(0.5 / L), 0.6, 0.95), maps.ema_nesterov, (0.5, lambda k: 0.6, 0.95)
+        ),
     ),
     "gpa": Row(
         chains.gpa_around_sgd,

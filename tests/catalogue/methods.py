@@ -1,14 +1,21 @@
 """The methods of the catalogue, each with the recursion of its paper and its guarantee."""
 
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 import nag_optax as no
 from nag_optax import momenta
-from oracles.published import accelerated, stochastic
-from tests.catalogue.row import STEPS, Published, Row
+from oracles.published import accelerated, maps, stochastic
+from tests.catalogue.row import STEPS, Published, Row, to_zero
 
 OF_CLASS = {"smoothness": 1.0, "strong_convexity": 0.05}
+
+
+def last_two(path, leaf):
+    """Stacks of matrices, and what is none."""
+    return no.maps.MatrixAxes(-2, -1) if np.ndim(leaf) >= 2 else None
+
 
 METHODS = {
     "nag": Row(
@@ -197,5 +204,25 @@ METHODS = {
         no.ac_fgm,
         {"smoothness": 1.0},
         "it needs values of the loss, and rounding decides after fifty steps: test_ac_fgm_takes_the_published_steps",
+    ),
+    "lion": Row(
+        no.lion,
+        {"learning_rate": to_zero(0.1), "weight_decay": None},
+        Published(lambda L: no.lion(1e-3, 0.9, 0.99, weight_decay=None), maps.lion, (1e-3, 0.9, 0.99)),
+    ),
+    "signum": Row(
+        no.signum,
+        {"learning_rate": to_zero(0.1), "momentum": 0.9},
+        Published(lambda L: no.signum(1e-3, 0.9), maps.signum, (1e-3, 0.9)),
+    ),
+    "muon": Row(
+        no.muon,
+        {"learning_rate": to_zero(0.1), "axes": last_two},
+        "of matrices: test_a_hundred_steps_are_those_of_the_code",
+    ),
+    "muon, neurons": Row(
+        no.muon,
+        {"learning_rate": to_zero(0.1), "axes": last_two, "neurons": 0.9},
+        "of matrices: test_normuon_is_the_papers",
     ),
 }

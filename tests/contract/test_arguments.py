@@ -67,6 +67,7 @@ NEEDED = {
     "interpolation": 0.5,
     "key": 0,
     "learning_rate": 0.1,
+    "lookahead": 0.5,
     "lower": -1.0,
     "mask": True,
     "max_nonzero": 1,
@@ -99,8 +100,9 @@ def use(made, name):
     if isinstance(made, optax.GradientTransformation):
         extra = {"value": loss(PARAMS), "value_fn": loss} if name.endswith((".adanag", ".ac_fgm", ".fista")) else {}
         made = optax.with_extra_args_support(made)
+        params = PARAMS[None] if name.startswith("maps.") else PARAMS
         of_replica = jax.vmap(lambda p: made.update(p, made.init(p), p, **extra)[0], axis_name="replica")
-        return of_replica(jnp.stack([PARAMS, PARAMS]))
+        return of_replica(jnp.stack([params, params]))
     if isinstance(made, Prox):
         of_matrix = name.endswith(("birkhoff", "nuclear_norm", "rank", "transport", "variation_2d"))
         x = jnp.stack([PARAMS, PARAMS]) if name.endswith("birkhoff") else PARAMS[None] if of_matrix else PARAMS
@@ -121,20 +123,24 @@ SCHEDULED = {"optax.projections.projection_simplex"}  # a function of a number, 
 REAL = {"-1", "-0.5", "0", "2.5", "jax -1", "jax int -1", "jax 1e30", "numpy -1"}
 TRUE = {"True", "numpy True"}
 AT_LEAST_0 = POSITIVE | {"0"}
+BACKWARDS = {"-1", "-0.5", "jax -1", "jax int -1", "numpy -1", "schedule of the negative"}
 LEGITIMATE = {
-    "a advantage condition_number eps factor growth kappa long_step noise radius scale tol": POSITIVE,
-    "smoothness": POSITIVE | {"None"},
+    "a advantage condition_number eps factor growth kappa long_step noise radius tol": POSITIVE,
+    "scale smoothness": POSITIVE | {"None"},
     "decay delta l1_strength l2_strength learning_rate_power momentum_decay prox_strong_convexity strength": AT_LEAST_0,
     "strong_convexity": AT_LEAST_0,
     "weight_power": AT_LEAST_0,
-    "correction learning_rate lookahead nu outer_learning_rate step_size": AT_LEAST_0 | SCHEDULED,
+    "correction learning_rate nu outer_learning_rate step_size": AT_LEAST_0 | SCHEDULED,
+    "lookahead": AT_LEAST_0 | SCHEDULED | BACKWARDS,
     "weight_decay": AT_LEAST_0 | SCHEDULED | {"None"},
     "alpha b1 b2 b3 interpolation max_momentum mu_y noise": {"0", *POSITIVE},
     "momentum mu_x outer_momentum": {"0", "None"} | SCHEDULED,
     "slow_step_size": SCHEDULED,
     "momenta": {"[0.1]", "(0.1, 0.2, 0.3)"},
     "accumulator_dtype communication_dtype": {"None", "float"},
-    "axis_name linear period prox q restart steps": {"None"},
+    "dtype": {"float"},
+    "neurons": {"None", "0"},
+    "axes axis_name fallback linear map period prox q restart steps": {"None"},
     "mask": {"None", "jax True", *TRUE},
     "has_aux history implicit_diff isotropic monotone progress reset_inner stationary verbose": TRUE,
     "max_seconds": POSITIVE | {"None"},
@@ -156,7 +162,7 @@ LEGITIMATE = {
 """Of the malformed values, what a parameter may well be; its range may be narrower, and then it is refused by name."""
 ALLOWED = {name: values for names, values in LEGITIMATE.items() for name in names.split()}
 OTHERS = {
-    "fun projection linear_solve callback tx": SCHEDULES.keys() | NOT_CALLED.keys(),
+    "axes fun projection linear_solve callback map tx": SCHEDULES.keys() | NOT_CALLED.keys(),
     "init_params": CONTAINERS.keys(),
 }
 """What a function of the user does is its own business, and so is how ``fun`` takes params of another structure."""

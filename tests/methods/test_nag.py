@@ -174,7 +174,7 @@ BAD = [
     ({"momentum": -0.1}, ValueError, "momentum"),
     ({"momentum": True}, TypeError, "momentum"),
     ({"lookahead": -1}, ValueError, "lookahead"),
-    ({"velocity": "steps"}, ValueError, "velocity must be one of 'gradient', 'step', got 'steps'"),
+    ({"velocity": "steps"}, ValueError, "velocity must be one of 'gradient', 'step', 'mean', got 'steps'"),
     (
         {"restart": "function"},
         ValueError,

@@ -30,6 +30,16 @@ def run(tx, gradient, start, steps, *arguments):
     return jax.tree.map(lambda a, b: jnp.concatenate([jnp.asarray(a)[None], b]), first, later)
 
 
+def point(state, params, **arguments):
+    """The base iterate; params behind a map, where there is none, as the error must say."""
+    try:
+        return eval_params(state, params, **arguments)
+    except ValueError as error:
+        if "no base iterate behind a nonlinear map" not in str(error):
+            raise
+        return params
+
+
 def ages(state):
     """Updates since the last restart."""
     return optax.tree.get(state, "age")
@@ -47,7 +57,7 @@ def trajectory(tx, gradient, start, factors, loss=None):
         params = optax.apply_updates(params, updates)
         names = getattr(state, "outputs", {})
         outputs = {name: eval_params(state, params, output=name) for name in names}
-        return (params, state), (params, eval_params(state, params), outputs)
+        return (params, state), (params, point(state, params), outputs)
 
     start = jnp.asarray(start)
     return jax.jit(lambda f: jax.lax.scan(body, (start, tx.init(start)), f)[1])(jnp.asarray(factors))

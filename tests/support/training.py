@@ -7,14 +7,15 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from nag_optax import eval_params
 from tests.catalogue import CATALOGUE
+from tests.support.running import point
 
 
 def evaluate(name, state, params, later_links=None):
-    """The base iterate, with the learning rate that a scale_by_* link lacks."""
-    arguments = {"learning_rate": CATALOGUE[name].arguments["learning_rate"]} if name == "scale_by_nag" else {}
-    return eval_params(state, params, later_links=later_links, **arguments)
+    """The base iterate, with the learning rate that a scale_by_* link lacks; params behind a map, which has none."""
+    lacks = name in ("scale_by_nag", "sign", "orthogonalize", "normalize_neurons")
+    arguments = {"learning_rate": CATALOGUE[name].arguments["learning_rate"]} if lacks else {}
+    return point(state, params, later_links=later_links, **arguments)
 
 
 def quadratic(dtype):

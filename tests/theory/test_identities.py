@@ -2,12 +2,15 @@
 
 import itertools
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 import nag_optax as no
 from nag_optax import momenta
-from oracles.published import outer
+from oracles.published import maps, outer
 from tests.support.problems import noisy_problems
 from tests.support.running import close, trajectory
 
@@ -44,6 +47,14 @@ SAME_PARAMS_AND_BASE_ITERATE = {
     "heavy ball is nag without lookahead": (
         lambda L: no.heavy_ball(0.3 / L, 0.9),
         lambda L: no.nag(0.3 / L, 0.9, lookahead=0.0),
+    ),
+    "a mean of gradients is their sum at another learning rate": (
+        lambda L: no.nag(3 / L, 0.9, velocity="mean"),
+        lambda L: no.nag(0.3 / L, 0.9),
+    ),
+    "EMA-Nesterov without memory is nag": (
+        lambda L: no.ema_nesterov(optax.sgd(0.3 / L), 0.9, 0.0),
+        lambda L: no.nag(0.3 / L, 0.9),
     ),
     "AggMo with one velocity is nag without lookahead": (
         lambda L: no.agg_mo(0.3 / L, (0.9,)),
@@ -110,3 +121,66 @@ def test_generalized_primal_averaging_is_a_qhm_in_params():
         points = itertools.islice(outer.gpa(gradient, problem.start, L, rate, mu_x, mu_y), STEPS)
         qhm = trajectory(no.qhm(rate / L, mu_x, mu_y), problem.gradient, problem.start, factors)[0]
         close(qhm, np.array([y for y, _, _ in points]))
+
+
+# Methods with a map, and around any optimizer.
+
+
+def params_of(tx, problem, factors):
+    return trajectory(tx, problem.gradient, problem.start, factors)[0]
+
+
+def test_ema_nesterov_is_gpa_in_params():
+    beta, decay = 0.6, 0.95
+    for problem, factors in noisy_problems(STEPS, 0.5):
+        rate = 0.3 / problem.smoothness
+        ema = no.ema_nesterov(optax.sgd(rate), beta, decay)
+        gpa = no.gpa(optax.sgd(rate / (1 - beta)), decay + (1 - decay) * beta, beta)
+        close(params_of(ema, problem, factors), params_of(gpa, problem, factors), 1e-12)
+
+
+def test_mars_is_a_qhm():
+    """Without clipping; it needs no buffer for the last gradient."""
+    rate, b1, gamma = 0.5, 0.95, 0.025
+    for problem, factors in noisy_problems(STEPS, 0.5):
+        L, gradient = problem.smoothness, lambda x, k, p=problem, f=factors: f[k] * p.gradient(x)
+        points = itertools.islice(maps.mars(gradient, problem.start, L, rate, b1, gamma), STEPS)
+        qhm = params_of(no.qhm(rate / L, b1, 1 - gamma), problem, factors)
+        close(qhm, np.array([y for y, _, _ in points]), 1e-12)
+
+
+def signs_of(rate, **arguments):
+    return optax.chain(no.scale_by_nag(**arguments), no.maps.sign(), optax.scale_by_learning_rate(rate))
+
+
+def test_lion_is_the_sign_of_nag_far_ahead():
+    rate, b1, b2 = 1e-3, 0.9, 0.99
+    for problem, factors in noisy_problems(STEPS, 0.5):
+        nag = signs_of(rate, momentum=b2, lookahead=(b2 - b1) / (b2 * (1 - b2)))
+        lion = no.lion(rate, b1, b2, weight_decay=None)
+        close(params_with(nag, problem, factors), params_of(lion, problem, factors), 1e-12)
+
+
+def test_signum_is_the_sign_of_a_mean():
+    for problem, factors in noisy_problems(STEPS, 0.5):
+        nag = signs_of(1e-3, momentum=0.9, lookahead=0.0, velocity="mean")
+        close(params_with(nag, problem, factors), params_of(no.signum(1e-3, 0.9), problem, factors), 1e-12)
+
+
+def test_nesterovs_signum_is_lion():
+    for problem, factors in noisy_problems(STEPS, 0.5):
+        signum, lion = no.signum(1e-3, 0.9, lookahead=1.0), no.lion(1e-3, 0.81, 0.9, weight_decay=None)
+        close(params_of(signum, problem, factors), params_of(lion, problem, factors), 1e-12)
+
+
+def params_with(tx, problem, factors):
+    """Params of a chain whose state does not know the learning rate, and so is not asked for a point."""
+
+    def body(carry, factor):
+        params, state = carry
+        updates, state = tx.update(factor * problem.gradient(params), state, params)
+        params = optax.apply_updates(params, updates)
+        return (params, state), params
+
+    start = jnp.asarray(problem.start)
+    return jax.jit(lambda f: jax.lax.scan(body, (start, tx.init(start)), f)[1])(jnp.asarray(factors))

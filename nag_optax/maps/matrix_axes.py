@@ -1,0 +1,120 @@
+"""Which axes of an array make a matrix: a layer's inputs and outputs. All others are a batch of matrices ::
+
+    Dense kernel                [inputs, outputs]                         MatrixAxes(0, 1)
+    layers under jax.lax.scan   [layers, inputs, outputs]                 MatrixAxes(1, 2)
+    attention heads             [inputs, heads, size]                     MatrixAxes(0, 2)
+    convolution of Flax         [height, width, inputs, outputs]          MatrixAxes((0, 1, 2), 3)
+    weight of PyTorch           [outputs, inputs]                         MatrixAxes(1, 0)
+
+The layout decides what a factor of the shape sees, and which axes are multiplied.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from nag_optax.validation import check_takes, leaf_name
+
+
+class MatrixAxes(NamedTuple):
+    """The axes of an array that are a matrix; the remaining ones count matrices.
+
+    Attributes:
+      inputs: the axis, or the axes, that a layer sums over.
+      outputs: the axis, or the axes, of what it makes.
+
+    >>> from nag_optax.maps import MatrixAxes
+    >>> convolution = MatrixAxes(inputs=(0, 1, 2), outputs=3)
+    >>> convolution.of((3, 3, 16, 32))
+    (1, 144, 32)
+    """
+
+    inputs: int | tuple[int, ...]
+    outputs: int | tuple[int, ...]
+
+    def of(self, shape: tuple[int, ...]) -> tuple[int, int, int]:
+        """How many matrices an array of this shape is, and the inputs and outputs of each.
+
+        Raises:
+          ValueError: if it has no such axes.
+        """
+        batch, inputs, outputs = self.parts(len(shape))
+        return tuple(math.prod(shape[i] for i in part) for part in (batch, inputs, outputs))  # type: ignore[return-value]
+
+    def parts(self, ndim: int) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+        """The axes of the batch, of the inputs and of the outputs, counted from 0.
+
+        Raises:
+          ValueError: if an array of so many axes has no such axes, or one of them twice.
+        """
+        inputs, outputs = ((part,) if isinstance(part, int) else tuple(part) for part in self)
+        given = [i + ndim if i < 0 else i for i in (*inputs, *outputs)]
+        if not inputs or not outputs or len(set(given)) < len(given) or not all(0 <= i < ndim for i in given):
+            raise ValueError(f"{self} is not a matrix in an array of {ndim} axes.")
+        rows, columns = tuple(given[: len(inputs)]), tuple(given[len(inputs) :])
+        return tuple(i for i in range(ndim) if i not in given), rows, columns
+
+
+AxesOf = MatrixAxes | Callable[[str, Any], MatrixAxes | None] | None
+"""Matrix axes for all leaves, or a function ``(path, leaf) -> MatrixAxes | None``, or None for arrays of two axes."""
+
+
+def as_axes(axes: AxesOf) -> Callable[[str, Any], MatrixAxes | None]:
+    """The function of path and leaf that this argument stands for; raises TypeError if it is none."""
+    if axes is None:
+        return lambda path, leaf: MatrixAxes(0, 1) if np.ndim(leaf) == 2 else None
+    if isinstance(axes, MatrixAxes):
+        return lambda path, leaf: axes
+    kind = "MatrixAxes, or a function (path, leaf) that returns MatrixAxes or None"
+    check_takes("axes", axes, 2, kind)
+
+    def checked(path: str, leaf: Any) -> MatrixAxes | None:
+        found = axes(path, leaf)
+        if found is not None and not isinstance(found, MatrixAxes):
+            raise TypeError(f"axes must be {kind}, got {found!r} for {path}.")
+        return found
+
+    return checked
+
+
+def for_each_matrix(function: Callable[..., Array], axes: AxesOf, tree: Any, *rest: Any) -> Any:
+    """A function of each leaf, its axes, and the leaves of further trees in the same place.
+
+    Raises:
+      ValueError: for a leaf that is no matrix.
+    """
+    axes_of = as_axes(axes)
+
+    def of_leaf(path, x, *others):
+        name = leaf_name(path)
+        found = axes_of(name, x)
+        if found is None:
+            raise ValueError(
+                f"axes must say which axes of {name}, of shape {np.shape(x)}, are a matrix; "
+                "keep what is none away from this link, by optax.masked or by nag_optax.muon."
+            )
+        try:
+            found.parts(np.ndim(x))
+        except ValueError as error:
+            raise ValueError(f"axes do not fit {name}, of shape {np.shape(x)}: {error}") from None
+        return function(x, found, *others)
+
+    return jax.tree_util.tree_map_with_path(of_leaf, tree, *rest)
+
+
+def on_matrices(function: Callable[[Array], Array], x: Array, axes: MatrixAxes) -> Array:
+    """A function of matrices [..., inputs, outputs], of an array in the layout of these axes."""
+    batch, inputs, outputs = axes.parts(x.ndim)
+    order = (*batch, *inputs, *outputs)
+    moved = jnp.transpose(x, order)
+    if len(inputs) == len(outputs) == 1:  # no axes to merge, which a sharding may forbid
+        done = function(moved)
+    else:
+        _, rows, columns = axes.of(x.shape)
+        done = function(moved.reshape(*moved.shape[: len(batch)], rows, columns)).reshape(moved.shape)
+    return jnp.transpose(done, sorted(range(x.ndim), key=order.__getitem__))
