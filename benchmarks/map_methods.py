@@ -94,6 +94,7 @@ CONTESTANTS = {
     "muon, polar express": Method(
         scheduled(partial(our_muon, polynomial=maps.POLAR_EXPRESS[:5])), 0.003, normalised=True, like=MUON
     ),
+    "muon, neurons": Method(scheduled(partial(our_muon, neurons=0.95)), 0.003, normalised=True, like=MUON),
     "nag of mapped gradients": Method(scheduled(mapped_gradients), 0.003, normalised=True),
     "ema_nesterov(muon)": Method(ahead, 0.003, normalised=True, at_base=True),
     "gpa(muon)": Method(scheduled(lambda rate: gpa(our_muon(rate), 0.97, 0.7)), 0.003, normalised=True, at_base=True),

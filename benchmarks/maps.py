@@ -25,6 +25,14 @@ RATES = {"byte transformer": 1.0, "digits CNN": 0.2, "narrow VGG16": 0.1}
 """Learning rates of gradient descent to begin with, for `nag`."""
 
 
+def outcome(task, runs, bar=None, *, length=1.0, seeds=5):
+    """The outcome of a task; only runs that are not known yet are made."""
+    steps = TESTS * max(1, round(length * STEPS[task] / TESTS))
+    bar = tqdm(disable=True) if bar is None else bar
+    contest = Contest(task, CONTESTANTS, RATES[task], steps, runs, bar)
+    return Outcome(steps, steps // TESTS, dict(contest.results(seeds)), (ADAMW,))
+
+
 def main():
     """Trains what is missing, prints, writes."""
     parser = argparse.ArgumentParser(description="Muon and its relatives against AdamW.")
@@ -44,17 +52,12 @@ def main():
         runs = Runs(arguments.runs)
     except ValueError as error:
         parser.error(f"--runs: {error}")
-    outcomes, seconds = {}, {}
+    options = {"length": arguments.length, "seeds": arguments.seeds}
     with tqdm(unit="run", leave=False) as bar:
-        for task in arguments.tasks:
-            steps = TESTS * max(1, round(arguments.length * STEPS[task] / TESTS))
-            contest = Contest(task, CONTESTANTS, RATES[task], steps, runs, bar)
-            outcomes[task] = Outcome(steps, steps // TESTS, dict(contest.results(arguments.seeds)), (ADAMW,))
-    if arguments.timing_rounds:
-        seconds = {
-            task: seconds_per_step(task, CONTESTANTS, outcome.steps, arguments.timing_rounds)
-            for task, outcome in outcomes.items()
-        }
+        outcomes = {task: outcome(task, runs, bar, **options) for task in arguments.tasks}
+    timed = outcomes if arguments.timing_rounds else ()
+    rounds = arguments.timing_rounds
+    seconds = {task: seconds_per_step(task, CONTESTANTS, outcomes[task].steps, rounds) for task in timed}
     publish(files, maps_report.lines(outcomes, seconds, arguments.seeds), figure=maps_report.plot(outcomes))
 
 

@@ -46,7 +46,7 @@ def low_precision(path):
 def of_trainings(path):
     """Outcomes by task."""
     runs = Runs(path, read_only=True)
-    return training_report.plot({task: training.outcome(task, runs) for task in training.TASKS})
+    return training_report.plot({task: training.outcome(task, runs) for task in training.STEPS})
 
 
 def update(path):

@@ -78,8 +78,8 @@ def copy_timer(shapes: list) -> Timer:
     return Timer(seconds, 0.0, 4.0, None)
 
 
-def torch_timer(shapes: list, **options: bool) -> Timer:
-    """``torch.optim.SGD(nesterov=True)`` on the device that JAX uses."""
+def torch_timer(shapes: list, optimizer: Any = None, **options: Any) -> Timer:
+    """``torch.optim.SGD(nesterov=True)``, or another optimizer of one buffer, on the device that JAX uses."""
     device = "cuda" if jax.default_backend() == "gpu" else "cpu"
     count = sum(map(math.prod, shapes))
 
@@ -91,11 +91,14 @@ def torch_timer(shapes: list, **options: bool) -> Timer:
         params = [torch.ones(shape, device=device, requires_grad=True) for shape in shapes]
         for p in params:
             p.grad = torch.full_like(p, 1e-3)
-        return torch.optim.SGD(params, 0.1, momentum=0.9, nesterov=True, **options)
+        return optimizer(params, **options)
+
+    if optimizer is None:
+        optimizer, options = torch.optim.SGD, {"lr": 0.1, "momentum": 0.9, "nesterov": True, **options}
 
     def seconds():
-        optimizer = arrays()
-        return _average(lambda _: optimizer.step(), None, wait)
+        ready = arrays()
+        return _average(lambda _: ready.step(), None, wait)
 
     return Timer(seconds, 4.0, _torch_peak_bytes(arrays, count) if device == "cuda" else None, None)
 

@@ -2,7 +2,7 @@
 
 An odd polynomial of a matrix acts on its singular values. A few of them in a row, each of degree 5 ::
 
-    A = X X^H        X <- a X + (b A + c A^2) X
+    A = X X^H        X <- a X + (b A + c A^2) X                (`nag_optax.maps.iteration`)
 
 take all singular values of a matrix of norm 1 to about 1, from some least one on; what is smaller stays smaller.
 
@@ -22,6 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from nag_optax.maps.iteration import iterate
 from nag_optax.scalars import mixing
 from nag_optax.validation import as_dtype, check_choice
 
@@ -112,10 +113,7 @@ def _wide(x: Array, rows: Sequence[Sequence[float]], dtype: Any) -> Array:
     norm = jnp.sqrt(jnp.sum(jnp.abs(x) ** 2, axis=(-2, -1), keepdims=True))
     x = (x / jnp.where(norm == 0, 1, norm)).astype(of_products)
     with jax.default_matmul_precision("default" if of_products == jnp.bfloat16 else "highest"):
-        for a, b, c in rows:
-            gram = x @ jnp.matrix_transpose(x).conj()
-            x = a * x + (b * gram + c * (gram @ gram)) @ x
-    return x.astype(given)
+        return iterate(x, rows).astype(given)
 
 
 def _dtype_of_products(x: Array, dtype: Any) -> Any:

@@ -73,6 +73,20 @@ def test_the_table_of_polar_express_is_greedily_best():
     np.testing.assert_allclose(POLAR_EXPRESS[-1], best_odd_quintic(1 - 1e-3, 1 + 1e-3), rtol=1e-4)
 
 
+@pytest.mark.parametrize("rows", [QUINTIC, POLAR_EXPRESS], ids=["quintic", "polar express"])
+@pytest.mark.parametrize("shape", [(30, 60), (60, 240), (240, 30)])
+def test_rows_that_go_together_round_as_little(shape, rows):
+    """Of wide matrices, against one row after another in float64, down to singular values that vanish."""
+    G = matrix(*shape, np.geomspace(1, 1e-7, min(shape)))
+    X = G.T if shape[0] > shape[1] else G
+    X = X / np.linalg.norm(X)
+    for a, b, c in rows:
+        A = X @ X.T
+        X = a * X + (b * A + c * A @ A) @ X
+    ours = polar_factor(jnp.asarray(G, jnp.float32), rows, jnp.float32)
+    assert abs(np.asarray(ours) - (X.T if shape[0] > shape[1] else X)).max() < 1e-4
+
+
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
 @pytest.mark.parametrize("size", [1e-36, 1e-30, 1e-15, 1.0, 1e15, 1e36])
 def test_scale_does_not_matter(size, dtype):
