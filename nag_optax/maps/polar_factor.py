@@ -4,11 +4,11 @@ An odd polynomial of a matrix acts on its singular values. A few of them in a ro
 
     A = X X^H        X <- a X + (b A + c A^2) X                (`nag_optax.maps.iteration`)
 
-take all singular values of a matrix of norm 1 to about 1, from some least one on; what is smaller stays smaller.
+take all singular values of a matrix of norm 1 to about 1, from some least one on; what is smaller stays smaller ::
 
-    "quintic"         Keller Jordan's row, five times: 0.7 to 1.2 from 2e-3 on. It does not converge, nor is it meant to
+    "quintic"         Keller Jordan's row, five times: 0.68 to 1.2 from 2e-3 on. It does not converge, nor has it to
     "polar_express"   Amsel, Persson, Musco & Gower, https://arxiv.org/abs/2505.16932, Algorithm 1: each row is the best
-                      polynomial for what the rows before it leave, from 1e-3 on; eight rows reach 1 within 1e-6
+                      polynomial for what the rows before it leave, from 1e-3 on; eight rows reach 1 to rounding
 
 The first rows of a table of polar express are the best of so many, too: ``POLAR_EXPRESS[:5]`` costs what the quintic
 does. It comes with the paper's margin of 1 % for rounding.
