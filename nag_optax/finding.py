@@ -75,8 +75,15 @@ def _found(state: Any, question: Question) -> tuple[Readings | None, bool]:
             raise TypeError(f"readings of {type(state).__name__} must return readings, got {type(readings).__name__}.")
         return readings, question.learning_rate is not None
     readings, owed = None, False
-    for part in _since_all_is_known(state):
-        of_part, owed_by_part = _found(part, question)
+    parts = _since_all_is_known(state)
+    for i, part in enumerate(parts):
+        try:
+            of_part, owed_by_part = _found(part, question)
+        except ValueError:
+            for later in parts[i + 1 :] if _is_chain(state) else ():
+                for follower in found(later, "follow"):
+                    _followed(follower, {})  # a link behind which there is no point says so, whatever else is missing
+            raise
         if of_part is not None:
             readings = of_part if readings is None else _disjoint(readings, of_part)
             owed |= owed_by_part

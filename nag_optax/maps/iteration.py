@@ -12,6 +12,7 @@ stays below the rounding that the result may have. In 16 bits none do.
 
 import math
 from collections.abc import Sequence
+from functools import reduce
 
 import jax
 import jax.numpy as jnp
@@ -55,12 +56,11 @@ def _one(x: Array, row: Row) -> Array:
 
 
 def _many(x: Array, rows: Sequence[Row]) -> Array:
-    gram, product = x @ _adjoint(x), None
+    gram, factors = x @ _adjoint(x), []
     for a, b, c in rows:
-        factor = a * jnp.eye(x.shape[-2], dtype=x.dtype) + b * gram + c * (gram @ gram)
-        product = factor if product is None else factor @ product
-        gram = factor @ (factor @ gram)
-    return product @ x
+        factors.append(a * jnp.eye(x.shape[-2], dtype=x.dtype) + b * gram + c * (gram @ gram))
+        gram = factors[-1] @ (factors[-1] @ gram)
+    return reduce(lambda product, factor: factor @ product, factors) @ x
 
 
 def _adjoint(x: Array) -> Array:

@@ -103,9 +103,9 @@ class TestPoints:
             optax.chain(nag(0.1), BEHIND[name]()),
         ):
             _, state = tx.update(params, tx.init(params), params)
-            rate = 0.1 if len(state) == 3 else None
-            with pytest.raises(ValueError, match="no base iterate behind a nonlinear map"):
-                eval_params(state, params, learning_rate=rate)
+            for rate in (0.1, None) if len(state) == 3 else (None,):
+                with pytest.raises(ValueError, match="no base iterate behind a nonlinear map"):
+                    eval_params(state, params, learning_rate=rate)
 
     def test_it_is_exact_behind_an_acceleration_of_mapped_gradients(self, name):
         tx, one = optax.chain(BEHIND[name](), nag(0.1, 0.9)), BEHIND[name]()
