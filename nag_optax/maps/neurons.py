@@ -81,8 +81,8 @@ def normalize_neurons(b2: Scalar = 0.95, axes: AxesOf = None) -> optax.GradientT
 
         def divided(u: Array, found: MatrixAxes, v: Array) -> Array:
             wide = widened(u)
-            even = wide / jnp.where(v == 0, 1, jnp.sqrt(v / weight))
-            return (even * _norm(wide, found) / jnp.maximum(_norm(even, found), _tiny(v))).astype(u.dtype)
+            even = wide / jnp.sqrt(jnp.where(v == 0, 1, v / weight))
+            return (even * (_norm(wide, found) / _norm(even, found))).astype(u.dtype)
 
         mean_square = for_each_matrix(averaged, axes, updates, old)
         updates = for_each_matrix(divided, axes, updates, mean_square)
@@ -97,9 +97,7 @@ def _mean_square(x: Array, axes: MatrixAxes) -> Array:
 
 
 def _norm(x: Array, axes: MatrixAxes) -> Array:
+    """Of each matrix; 1 of zeros."""
     _, inputs, outputs = axes.parts(x.ndim)
-    return jnp.sqrt(jnp.sum(jnp.abs(x) ** 2, axis=(*inputs, *outputs), keepdims=True))
-
-
-def _tiny(x: Array) -> Any:
-    return jnp.finfo(x.dtype).tiny
+    squares = jnp.sum(jnp.abs(x) ** 2, axis=(*inputs, *outputs), keepdims=True)
+    return jnp.sqrt(jnp.where(squares == 0, 1, squares))

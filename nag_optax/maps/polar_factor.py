@@ -110,8 +110,8 @@ def _wide(x: Array, rows: Sequence[Sequence[float]], dtype: Any) -> Array:
     x = x.astype(jnp.promote_types(given, jnp.float32))
     largest = jnp.max(jnp.abs(x), axis=(-2, -1), keepdims=True, initial=0)
     x = x / jnp.where(largest == 0, 1, largest)  # the squares of what is small would be 0
-    norm = jnp.sqrt(jnp.sum(jnp.abs(x) ** 2, axis=(-2, -1), keepdims=True))
-    x = (x / jnp.where(norm == 0, 1, norm)).astype(of_products)
+    squares = jnp.sum(jnp.abs(x) ** 2, axis=(-2, -1), keepdims=True)
+    x = (x / jnp.sqrt(jnp.where(squares == 0, 1, squares))).astype(of_products)
     with jax.default_matmul_precision("default" if of_products == jnp.bfloat16 else "highest"):
         return iterate(x, rows).astype(given)
 

@@ -5,7 +5,9 @@ a function of matrices would be refused; so the matrix axes are gathered before 
 that count matrices stay where they are. Where shardings are the compiler's business, it does the same by itself.
 """
 
+import importlib
 from collections.abc import Callable
+from typing import Any
 
 import jax
 from jax import Array
@@ -22,4 +24,11 @@ def whole_matrices(function: Callable[[Array], Array], x: Array, axes: MatrixAxe
     batch, _, _ = axes.parts(x.ndim)
     parts = (*sharding.spec, *[None] * (x.ndim - len(sharding.spec)))
     together = PartitionSpec(*(part if i in batch else None for i, part in enumerate(parts)))
-    return jax.sharding.reshard(function(jax.sharding.reshard(x, together)), sharding.spec)
+    return _reshard(function(_reshard(x, together)), sharding.spec)
+
+
+def _reshard(x: Array, spec: PartitionSpec) -> Array:
+    home: Any = jax.sharding
+    if not hasattr(home, "reshard"):  # jax 0.5
+        home = importlib.import_module("jax.experimental.shard")
+    return home.reshard(x, spec)

@@ -91,6 +91,24 @@ def test_rounding_of_the_velocity_is_lifted_by_the_map():
     assert cosines[jnp.bfloat16] > 0.98 and 0.7 < cosines[jnp.int8] < 0.95
 
 
+@pytest.mark.parametrize("neurons", [None, 0.9])
+def test_it_can_be_differentiated_where_a_gradient_is_zero_too(neurons):
+    W = normal(4, 6)
+    tx = muon(0.1, dtype=jnp.float32, neurons=neurons)
+
+    def after(gradient):
+        updates, _ = tx.update(gradient, tx.init(W), W)
+        return jnp.sum(W * updates)
+
+    for gradient in (normal(4, 6), jnp.zeros((4, 6)), normal(4, 6).at[:, 2].set(0)):
+        assert jnp.isfinite(jax.grad(after)(gradient)).all()
+
+    def moved(rate):
+        return jnp.sum(W * muon(rate, dtype=jnp.float32, neurons=neurons).update(W, tx.init(W), W)[0])
+
+    np.testing.assert_allclose(jax.grad(moved)(0.1), moved(1.0), rtol=1e-5)  # it is linear in the rate
+
+
 class TestPoints:
     def test_there_is_none_behind_the_map(self):
         points, state = run(muon(0.1, axes=axes), NETWORK, [NETWORK])
