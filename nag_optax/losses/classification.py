@@ -71,9 +71,11 @@ def _one_hot(y, like):
 
 
 def _of_multinomial(u, y):
-    p = u + y
-    inside, excess = jnp.clip(p, 0, 1), jnp.abs(u.sum(-1))
-    return inside_of(p, inside, xlogy(inside, inside)).sum(-1) + inside_of(excess, jnp.zeros_like(excess), 0)
+    p, y = u + y, jnp.broadcast_to(y, u.shape)
+    whole = y.sum(-1, keepdims=True)  # 1 where labels are probabilities
+    inside, excess = jnp.clip(p, 0, whole), jnp.abs(u.sum(-1))
+    each = xlogy(inside, inside / jnp.where(whole > 0, whole, 1))
+    return inside_of(p, inside, each).sum(-1) + inside_of(excess, jnp.zeros_like(excess), 0)
 
 
 def _of_squared_hinge(u, y):

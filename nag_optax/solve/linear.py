@@ -101,7 +101,7 @@ def check_linear(linear: Any, params: Any) -> None:
     try:
         traced = jax.make_jaxpr(image)(params).jaxpr
         jax.eval_shape(lambda x: jax.linear_transpose(image, x)(jax.tree.map(jnp.zeros_like, image(x)))[0], params)
-    except (NotImplementedError, TypeError, ValueError) as error:
+    except (AssertionError, NotImplementedError, TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"linear must be a linear function of params: {error}") from error
     if not _depends(traced):

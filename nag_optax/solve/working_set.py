@@ -72,12 +72,16 @@ def check_screening(linear: Any, method: Any) -> None:
     if not isinstance(linear, jax.Array | BCOO):
         kind = "None" if linear is None else type(linear).__name__
         raise ValueError(f"screen=True needs linear, an array or a BCOO, got {kind}.")
+    if isinstance(linear, BCOO) and (linear.n_batch or linear.n_dense):
+        raise ValueError("screen=True needs a BCOO without batch or dense dimensions (n_batch=0, n_dense=0).")
     if method != "full_backtracking":
         raise ValueError(f"screen=True is for method='full_backtracking', got {method!r}.")
 
 
 def check_rows(prox: Callable[[Any, Any], Any], params: Array) -> None:
     """Raises ValueError if an operator does not keep the rows of params apart, nor those that are 0 at 0; tried out."""
+    if not params.size:
+        return
     half = (np.arange(len(params)) % 2 == 0).reshape(-1, *[1] * (params.ndim - 1))
     whole = np.random.default_rng(0).standard_normal(params.shape)
     for size in 10.0 ** np.arange(0, 31, 3):
@@ -99,18 +103,21 @@ class WorkingSets:
         self._tol, self._inner_tol = float(tol), 1.0
         self._inside, self._outside, self._look = inside, outside, look
         self._columns: Columns | None = None
+        self._inner_bound: Any = None
         self._whole = False
 
     def __call__(self, run: Run, until: Any) -> Run:
         """At most so many steps in all."""
+        if self._columns is None and not self._whole:
+            run = self._choose(run)
         if self._whole:
             return self._outside(run, until)
-        if self._columns is None:
+        bound = run.bound  # the bound on a working set is none of the whole problem
+        assert self._columns is not None
+        run = self._inside(self._columns, self._inner_tol, run._replace(bound=self._inner_bound), until)
+        self._inner_bound, run = run.bound, run._replace(bound=bound)
+        if int(run.status) in (Status.CONVERGED, Status.STALLED):
             run = self._choose(run)
-        else:
-            run = self._inside(self._columns, self._inner_tol, run, until)
-            if int(run.status) in (Status.CONVERGED, Status.STALLED):
-                run = self._choose(run)
         return run
 
     def _choose(self, run: Run) -> Run:
@@ -128,6 +135,7 @@ class WorkingSets:
         else:
             self._inner_tol = max(SHARE * gap, self._tol / 2)
             self._columns = self._take(np.argpartition(-wish, size - 1)[:size])
+            self._inner_bound = bound
         return run._replace(status=jnp.full_like(run.status, RUNNING), bound=bound)
 
 

@@ -123,3 +123,22 @@ def test_booleans_and_lists_are_labels():
 def test_refusals(make, words):
     with pytest.raises(ValueError, match=words):
         make()
+
+
+@pytest.mark.parametrize("total", [0.3, 1.0, 2.0])
+def test_the_conjugate_of_classes_holds_whatever_labels_sum_to(total):
+    labels = total * rng.dirichlet(np.ones(3), 7)
+
+    def apart(labels, z):
+        loss = losses.multinomial(labels)
+        value, u = jax.value_and_grad(loss)(z)
+        return value + loss.conjugate(u) - jnp.sum(u * z)
+
+    np.testing.assert_allclose(jax.jit(apart)(labels, predictions("multinomial", 0)), 0, atol=1e-11)
+
+
+def test_labels_are_looked_at_in_every_call():
+    X = rng.standard_normal((7, 2))
+    minimize(losses.multinomial(CLASSES), jnp.zeros((2, 3)), linear=X, max_steps=3)
+    with pytest.raises(ValueError, match="labels must be below 3"):
+        minimize(losses.multinomial(CLASSES + 1), jnp.zeros((2, 3)), linear=X, max_steps=3)

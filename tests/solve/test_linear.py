@@ -198,6 +198,7 @@ class TestRefusals:
             (np.zeros(60), ValueError, "linear, an array"),
             (lambda w: w**2, ValueError, "linear must be a linear function"),
             (jnp.abs, ValueError, "linear must be a linear function"),
+            (lambda w: w * w[0], ValueError, "linear must be a linear function"),
         ],
     )
     def test_what_is_no_linear_map(self, linear, error, words):

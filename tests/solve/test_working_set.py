@@ -123,3 +123,36 @@ def test_it_is_for_calls_from_outside_of_jit():
         jax.jit(
             lambda s: minimize(losses.squared(Y), jnp.zeros(2000), prox=prox.l1(s), linear=jnp.asarray(X), screen=True)
         )(STRENGTH)
+
+
+@pytest.mark.parametrize("steps", [22, 80])
+def test_the_gap_of_a_run_that_ends_on_a_working_set_is_one_on_all_columns(steps):
+    draw = np.random.default_rng(0)
+    correlated = draw.standard_normal((60, 2000))
+    correlated[:, 1:] += 0.9 * correlated[:, :1]
+    truth = np.where(draw.random(2000) < 0.075, 3 * draw.standard_normal(2000), 0)
+    target = correlated @ truth + draw.standard_normal(60)
+    options = {"prox": prox.l1(0.01 * float(abs(correlated.T @ target).max())), "linear": correlated}
+    lower = minimize(losses.squared(target), jnp.zeros(2000), max_steps=1000, **options)
+    found = minimize(losses.squared(target), jnp.zeros(2000), max_steps=steps, screen=True, **options)
+    assert found.status == Status.MAX_STEPS and found.gap >= found.value - lower.value
+
+
+def test_a_callback_is_called_after_every_step_and_only_then():
+    seen = []
+
+    def watch(step, value, error):
+        seen.append(int(step))
+
+    found = minimize(
+        losses.squared(Y), jnp.zeros(2000), prox=prox.l1(STRENGTH), linear=X, screen=True, callback=watch, tol=1e-3
+    )
+    assert seen == list(range(1, int(found.steps) + 1))
+
+
+def test_a_matrix_without_columns_and_one_with_a_batch():
+    empty = minimize(losses.squared(Y), jnp.zeros(0), prox=prox.l1(1.0), linear=X[:, :0], screen=True)
+    assert empty.status == Status.CONVERGED
+    batched = BCOO.fromdense(jnp.asarray(X), n_batch=1)
+    with pytest.raises(ValueError, match="without batch or dense"):
+        minimize(losses.squared(Y), jnp.zeros(2000), prox=prox.l1(1.0), linear=batched, screen=True)
