@@ -1,7 +1,7 @@
 """The contestants of `benchmarks.maps`: AdamW, Muon as Optax has it, Lion, `nag`, and this library's methods with maps.
 
 All learning rates rise over the first twentieth of a training and fall to 0 by a cosine. What is no hidden matrix is
-trained by AdamW with the same learning rate, in both Muons alike.
+trained with the same learning rate by AdamW in ours, and by NAdamW in Optax' (its ``nesterov`` is for both).
 """
 
 from functools import partial
@@ -79,7 +79,10 @@ def mapped_gradients(rate):
 def ahead(rate, steps, beta=0.6):
     """EMA-Nesterov with the lookahead of the runs that it comes from."""
     of_rate = risen(1.0, steps)
-    lookahead = lambda k: beta * of_rate(k) * ((k >= 0.15 * steps) & (k < 0.76 * steps))  # noqa: E731
+
+    def lookahead(k):
+        return beta * of_rate(k) * ((k >= 0.15 * steps) & (k < 0.76 * steps))
+
     return ema_nesterov(our_muon(risen(rate, steps)), lookahead)
 
 

@@ -4,11 +4,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from benchmarks.map_methods import ADAMW, MUON, OPTAX
-from benchmarks.outcome import draw, spread
+from benchmarks.outcome import BAND, draw, spread
 from benchmarks.pictures import AMBER, BLACK, BLUE, GREEN, PINK, SKY, finish, plain_numbers
 from benchmarks.report import heading, table
 
-BAND = "lines: median of the seeds\nbands: smallest to largest"
 DRAWN = {ADAMW: AMBER, OPTAX: SKY, "optax.lion": GREEN, "nag 0.9": BLACK, "ema_nesterov(muon)": PINK, MUON: BLUE}
 
 

@@ -5,9 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.methods import ARTICLE
 from benchmarks.pictures import draw_seeds
 from benchmarks.runs import Curve
+
+BAND = "lines: median of the seeds\nbands: smallest to largest"
+"""What `draw` draws, for a legend."""
 
 
 class Result(NamedTuple):
@@ -24,13 +26,13 @@ class Outcome(NamedTuple):
       steps: of the training.
       every: steps from test to test.
       results: by method.
-      standard: the methods of which the best sets the target; those of the article by default.
+      standard: the methods of which the best sets the target.
     """
 
     steps: int
     every: int
     results: dict[str, Result]
-    standard: Collection[str] = tuple(ARTICLE)
+    standard: Collection[str]
 
     def finals(self, name):
         """The loss that every seed ends with, in the mean over the last fifth."""

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import convex_report, precision, training, training_report, update_report
+from benchmarks import convex_report, precision, update_report
 from benchmarks.pictures import as_png
 from benchmarks.report import add_out, outputs
 from benchmarks.runs import Runs
+from benchmarks.training import TRAINING
 
 
 def convex(path):
@@ -45,8 +46,7 @@ def low_precision(path):
 
 def of_trainings(path):
     """Outcomes by task."""
-    runs = Runs(path, read_only=True)
-    return training_report.plot({task: training.outcome(task, runs) for task in training.STEPS})
+    return TRAINING.plot(Runs(path, read_only=True))
 
 
 def update(path):

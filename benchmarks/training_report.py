@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from benchmarks.methods import ADAM, ARTICLE, DROPPED, LARGER, NAG
-from benchmarks.outcome import draw, number, spread
+from benchmarks.outcome import BAND, draw, number, spread
 from benchmarks.pictures import (
     AMBER,
     BLACK,
@@ -20,7 +20,6 @@ from benchmarks.pictures import (
 from benchmarks.report import heading, table
 
 TABLE_TASK = "deep autoencoder"
-BAND = "lines: median of the seeds\nbands: smallest to largest"
 COLORS = {
     "gradient descent": GREY,
     "momentum 0.9": VERMILION,

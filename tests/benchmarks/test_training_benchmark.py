@@ -12,10 +12,13 @@ pytest.importorskip("flax.nnx")
 pytest.importorskip("sklearn")
 pytest.importorskip("tqdm")
 
+from tqdm import tqdm
+
 from benchmarks import methods, tasks, training, training_report
 from benchmarks.contest import TRIED, Contest
 from benchmarks.outcome import Outcome, Result
 from benchmarks.runs import HEADER, Curve, Key, Runs
+from benchmarks.step_seconds import seconds_per_step
 from nag_optax import momenta
 
 STEPS = 100
@@ -35,14 +38,14 @@ def parabola(curvature):
 def steep(monkeypatch):
     """In the place of a task whose learning rates are tried around 1: here all of them diverge but the smallest."""
     task = parabola(1e3)
-    monkeypatch.setitem(training.TASKS, "small transformer", lambda: task)
+    monkeypatch.setitem(tasks.TASKS, "small transformer", lambda: task)
     monkeypatch.setitem(training.STEPS, "small transformer", STEPS)
     return "small transformer"
 
 
 def contest(task, path):
     methods, rate = training.methods(task), training.RATES[task]
-    return Contest(task, methods, rate, STEPS, Runs(path), training.tqdm(disable=True))
+    return Contest(task, methods, rate, STEPS, Runs(path), tqdm(disable=True))
 
 
 # The tuning.
@@ -141,7 +144,7 @@ def test_targets_ratios_and_medians_are_those_of_numpy():
     names["Adadelta"] = result([5, 4, 3, 2, 1], [6, 5, 4, 3, 2], [9, 7, 5, 3, 3])
     names["Adam"] = result([2, 1, 1, 1, 1], [2, 2, 2, 2, 2], [3, 2, 1, 1, 1])
     names["nag 0.9"] = result([3, 2, 1, 1, 1], [3, 1, 1, 1, 1], [3, 3, 3, 3, 3])
-    outcome = Outcome(50, 10, names)
+    outcome = Outcome(50, 10, names, methods.ARTICLE)
     assert outcome.target() == 2  # the median of what Adadelta ends with
     np.testing.assert_array_equal(outcome.steps_to_loss("Adadelta"), [40, 50, np.inf])
     np.testing.assert_array_equal(outcome.steps_to_loss("nag 0.9"), [20, 20, np.inf])
@@ -155,7 +158,7 @@ def test_seconds_to_the_loss_are_those_of_its_steps():
     def outcome(**losses):
         losses = {name: [5, 4, 3, 2, 1] for name in methods.ARTICLE} | losses
         curves = {name: [Curve(np.array(c, float), np.full(5, np.nan))] for name, c in losses.items()}
-        return Outcome(50, 10, {name: Result(0.1, c) for name, c in curves.items()})
+        return Outcome(50, 10, {name: Result(0.1, c) for name, c in curves.items()}, methods.ARTICLE)
 
     outcomes = {"a": outcome(fast=[2, 1, 1, 1, 1], never=[9, 9, 9, 9, 9]), "b": outcome()}
     seconds = {task: dict.fromkeys(of_task.results, 0.2) for task, of_task in outcomes.items()}
@@ -169,7 +172,7 @@ def test_the_table_of_the_paper_speaks_of_the_last_update():
     losses = np.append(np.ones(9), 0.5)
     early = Curve(losses[:4], losses[:4])
     result = Result(0.1, [Curve(losses, losses), Curve(2 * losses, losses), early])
-    outcome = Outcome(10, 1, {"nag to 0.99": result})
+    outcome = Outcome(10, 1, {"nag to 0.99": result}, methods.ARTICLE)
     np.testing.assert_allclose(outcome.finals("nag to 0.99"), [0.75, 1.5, np.inf])
     np.testing.assert_allclose(outcome.lasts("nag to 0.99"), [0.5, 1, np.inf])
     of_row = {name: Result(0.1, [early]) for name in (methods.ARTICLE | methods.NAG | methods.TABLE)}
@@ -208,7 +211,7 @@ def test_the_command_prints_its_tables_and_writes_nothing_unasked(monkeypatch, c
 
 
 def test_seconds_are_measured(steep):
-    seconds = training.seconds_per_step(steep, training.methods(steep), STEPS, rounds=1)
+    seconds = seconds_per_step(steep, training.methods(steep), STEPS, rounds=1)
     assert set(seconds) == set(training.methods(steep)) and all(0 < s < 1 for s in seconds.values())
 
 
