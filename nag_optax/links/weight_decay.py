@@ -150,6 +150,11 @@ def _decayed(
     return optax.GradientTransformationExtraArgs(init, update)
 
 
+def is_off(weight_decay: optax.ScalarOrSchedule | None) -> bool:
+    """Whether this is None or a static 0, which do not decay."""
+    return weight_decay is None or (is_number(weight_decay) and bool(weight_decay == 0))
+
+
 class _Decay:
     """A method and its decay, checked; the caller counts the updates."""
 
@@ -162,7 +167,7 @@ class _Decay:
             check_takes("tx", tx, 1, "a gradient transformation of Optax, or a function of the learning rate")
         self.tx, self.mask, self.proximal = tx, _checked(mask), proximal
         self.whole = self._method(self.learning_rate)
-        self.is_off = weight_decay is None or (is_number(weight_decay) and weight_decay == 0)
+        self.is_off = is_off(weight_decay)
         if self.is_off and mask is not None:
             raise ValueError("mask is for weight_decay, which is 0: leave mask out.")
 

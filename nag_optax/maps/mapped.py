@@ -1,6 +1,6 @@
 """A method that moves params by a map of a velocity: learning_rate * map(lead m' + step g)."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -55,15 +55,16 @@ def mapped(
     direction = accelerate(Rule(rule.init, numbers), accumulator_dtype=accumulator_dtype)
 
     def init(params: Any) -> MappedState:
-        return MappedState(direction.init(params), map.init(params))  # type: ignore[arg-type]
+        return MappedState(cast(AccelerateState, direction.init(params)), map.init(params))
 
     @mixing
     def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, MappedState]:
         like = updates if params is None else beside(updates, params)
-        moves, of_direction = direction.update(jax.tree.map(widened, updates), state.direction, **extra)
-        rate = of_direction.last["last_learning_rate"]  # type: ignore[union-attr]
+        moves, accelerated = direction.update(jax.tree.map(widened, updates), state.direction, **extra)
+        of_direction = cast(AccelerateState, accelerated)
+        rate = of_direction.last["last_learning_rate"]
         uphill, of_map = map.update(jax.tree.map(jnp.negative, moves), state.map)
         updates = jax.tree.map(lambda u, p: (-rate * u).astype(jnp.result_type(p)), uphill, like)
-        return updates, MappedState(of_direction, of_map)  # type: ignore[arg-type]
+        return updates, MappedState(of_direction, of_map)
 
     return optax.GradientTransformationExtraArgs(init, update)

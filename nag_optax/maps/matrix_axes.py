@@ -43,8 +43,8 @@ class MatrixAxes(NamedTuple):
         Raises:
           ValueError: if it has no such axes.
         """
-        batch, inputs, outputs = self.parts(len(shape))
-        return tuple(math.prod(shape[i] for i in part) for part in (batch, inputs, outputs))  # type: ignore[return-value]
+        count, inputs, outputs = (math.prod(shape[i] for i in part) for part in self.parts(len(shape)))
+        return count, inputs, outputs
 
     def parts(self, ndim: int) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
         """The axes of the batch, of the inputs and of the outputs, counted from 0.
@@ -60,35 +60,49 @@ class MatrixAxes(NamedTuple):
         return tuple(i for i in range(ndim) if i not in given), rows, columns
 
 
-AxesOf = MatrixAxes | Callable[[str, Any], MatrixAxes | None] | None
-"""Matrix axes for all leaves, or a function ``(path, leaf) -> MatrixAxes | None``, or None for arrays of two axes."""
+Finder = Callable[[str, Any], MatrixAxes | None]
+"""A function ``(path, leaf)``, with the path as ``jax.tree_util.keystr`` writes it; None for what is no matrix."""
+
+AxesOf = MatrixAxes | Finder | None
+"""Matrix axes for all leaves, or a function that finds those of each, or None for arrays of two axes."""
 
 
-def as_axes(axes: AxesOf) -> Callable[[str, Any], MatrixAxes | None]:
-    """The function of path and leaf that this argument stands for; raises TypeError if it is none."""
-    if axes is None:
-        return lambda path, leaf: MatrixAxes(0, 1) if np.ndim(leaf) == 2 else None
-    if isinstance(axes, MatrixAxes):
-        return lambda path, leaf: axes
+def as_finder(axes: AxesOf) -> Finder:
+    """The function of path and leaf that this argument stands for, which checks what it returns.
+
+    Raises:
+      TypeError: if the argument is none; in the function, if what was given returns something else.
+      ValueError: in the function, for a leaf that has no such axes.
+    """
     kind = "MatrixAxes, or a function (path, leaf) that returns MatrixAxes or None"
-    check_takes("axes", axes, 2, kind)
+    if axes is not None and not isinstance(axes, MatrixAxes):
+        check_takes("axes", axes, 2, kind)
 
-    def checked(path: str, leaf: Any) -> MatrixAxes | None:
-        found = axes(path, leaf)
-        if found is not None and not isinstance(found, MatrixAxes):
+    def of_leaf(path: str, leaf: Any) -> MatrixAxes | None:
+        found = axes
+        if axes is None:
+            found = MatrixAxes(0, 1) if np.ndim(leaf) == 2 else None
+        elif not isinstance(axes, MatrixAxes):
+            found = axes(path, leaf)
+        if found is None:
+            return None
+        if not isinstance(found, MatrixAxes):
             raise TypeError(f"axes must be {kind}, got {found!r} for {path}.")
+        try:
+            found.parts(np.ndim(leaf))
+        except ValueError as error:
+            raise ValueError(f"axes do not fit {path}, of shape {np.shape(leaf)}: {error}") from None
         return found
 
-    return checked
+    return of_leaf
 
 
-def for_each_matrix(function: Callable[..., Array], axes: AxesOf, tree: Any, *rest: Any) -> Any:
+def for_each_matrix(function: Callable[..., Array], axes_of: Finder, tree: Any, *rest: Any) -> Any:
     """A function of each leaf, its axes, and the leaves of further trees in the same place.
 
     Raises:
       ValueError: for a leaf that is no matrix.
     """
-    axes_of = as_axes(axes)
 
     def of_leaf(path, x, *others):
         name = leaf_name(path)
@@ -98,10 +112,6 @@ def for_each_matrix(function: Callable[..., Array], axes: AxesOf, tree: Any, *re
                 f"axes must say which axes of {name}, of shape {np.shape(x)}, are a matrix; "
                 "keep what is none away from this link, by optax.masked or by nag_optax.muon."
             )
-        try:
-            found.parts(np.ndim(x))
-        except ValueError as error:
-            raise ValueError(f"axes do not fit {name}, of shape {np.shape(x)}: {error}") from None
         return function(x, found, *others)
 
     return jax.tree_util.tree_map_with_path(of_leaf, tree, *rest)

@@ -13,7 +13,7 @@ import optax
 from jax import Array
 
 from nag_optax.maps.map_state import NO_POINT
-from nag_optax.maps.matrix_axes import AxesOf, MatrixAxes, for_each_matrix
+from nag_optax.maps.matrix_axes import AxesOf, MatrixAxes, as_finder, for_each_matrix
 from nag_optax.readings import Readings
 from nag_optax.scalars import Scalar, hyperparameter_dtype, increment, mixing
 from nag_optax.trees import beside, filled, widened
@@ -60,6 +60,7 @@ def normalize_neurons(b2: Scalar = 0.95, axes: AxesOf = None) -> optax.GradientT
            [2.12, 2.12]], dtype=float32)
     """
     check_number("b2", b2, at_least=0, below=1)
+    axes_of = as_finder(axes)
 
     @mixing
     def init(params: Any) -> NeuronsState:
@@ -67,7 +68,9 @@ def normalize_neurons(b2: Scalar = 0.95, axes: AxesOf = None) -> optax.GradientT
             return jnp.zeros_like(_mean_square(jnp.zeros_like(p), found))
 
         return NeuronsState(
-            jnp.zeros((), jnp.int32), for_each_matrix(zeros, axes, params), jnp.zeros((), hyperparameter_dtype(params))
+            jnp.zeros((), jnp.int32),
+            for_each_matrix(zeros, axes_of, params),
+            jnp.zeros((), hyperparameter_dtype(params)),
         )
 
     @mixing
@@ -84,8 +87,8 @@ def normalize_neurons(b2: Scalar = 0.95, axes: AxesOf = None) -> optax.GradientT
             even = wide / jnp.sqrt(jnp.where(v == 0, 1, v / weight))
             return (even * (_norm(wide, found) / _norm(even, found))).astype(u.dtype)
 
-        mean_square = for_each_matrix(averaged, axes, updates, old)
-        updates = for_each_matrix(divided, axes, updates, mean_square)
+        mean_square = for_each_matrix(averaged, axes_of, updates, old)
+        updates = for_each_matrix(divided, axes_of, updates, mean_square)
         return updates, NeuronsState(increment(state.step), filled(mean_square, state.mean_square), weight)
 
     return optax.GradientTransformationExtraArgs(init, update)

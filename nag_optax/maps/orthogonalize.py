@@ -17,7 +17,7 @@ import optax
 from jax import Array
 
 from nag_optax.maps.map_state import as_link
-from nag_optax.maps.matrix_axes import AxesOf, MatrixAxes, for_each_matrix, on_matrices
+from nag_optax.maps.matrix_axes import AxesOf, MatrixAxes, as_finder, for_each_matrix, on_matrices
 from nag_optax.maps.polar_factor import Polynomial, as_floating, as_rows, polar_factor
 from nag_optax.maps.whole_matrices import whole_matrices
 from nag_optax.scalars import hyperparameter_dtype
@@ -72,7 +72,7 @@ def orthogonalize(
         check_choice("scale", scale, ("spectral", "rms"))
     if map is not None:
         check_takes("map", map, 1, "a function of matrices [..., inputs, outputs]")
-    rows, of_products = as_rows(polynomial), as_floating("dtype", dtype)
+    axes_of, rows, of_products = as_finder(axes), as_rows(polynomial), as_floating("dtype", dtype)
 
     def factor(x: Array) -> Array:
         return polar_factor(x, rows, of_products) if map is None else _checked(map, x)
@@ -85,9 +85,9 @@ def orthogonalize(
 
     def check(params: Any) -> None:
         hyperparameter_dtype(params)
-        for_each_matrix(lambda x, found: x, axes, params)
+        for_each_matrix(lambda x, found: x, axes_of, params)
 
-    return as_link(check, lambda updates: for_each_matrix(of_leaf, axes, updates))
+    return as_link(check, lambda updates: for_each_matrix(of_leaf, axes_of, updates))
 
 
 def _checked(map: Callable[[Array], Array], x: Array) -> Array:

@@ -5,13 +5,12 @@ stacked biases of layers under ``jax.lax.scan``. Where a name does not settle it
 """
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import jax
 import numpy as np
 
-from nag_optax.maps.matrix_axes import AxesOf, MatrixAxes, as_axes
+from nag_optax.maps.matrix_axes import AxesOf, Finder, MatrixAxes, as_finder
 from nag_optax.validation import leaf_name
 
 HOW = (
@@ -58,25 +57,18 @@ def hidden_matrices(path: str, leaf: Any) -> MatrixAxes | None:
     return MatrixAxes(0, 1)
 
 
-def are_matrices(axes_of: Callable[[str, Any], MatrixAxes | None], params: Any) -> Any:
+def are_matrices(axes_of: Finder, params: Any) -> Any:
     """Whether each leaf is a matrix, a pytree of booleans like params.
 
     Raises:
       ValueError: for a leaf whose layout the rule does not know, or whose axes do not fit.
     """
-
-    def is_matrix(path, leaf):
-        found = axes_of(leaf_name(path), leaf)
-        if found is not None:
-            found.parts(np.ndim(leaf))
-        return found is not None
-
-    return jax.tree_util.tree_map_with_path(is_matrix, params)
+    return jax.tree_util.tree_map_with_path(lambda path, leaf: axes_of(leaf_name(path), leaf) is not None, params)
 
 
-def by_name(axes: AxesOf) -> Callable[[str, Any], MatrixAxes | None]:
+def by_name(axes: AxesOf) -> Finder:
     """The function of path and leaf; by default `hidden_matrices`."""
-    return as_axes(hidden_matrices if axes is None else axes)
+    return as_finder(hidden_matrices if axes is None else axes)
 
 
 def muon_table(params: Any, axes: AxesOf = None) -> str:

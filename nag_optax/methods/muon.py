@@ -24,10 +24,10 @@ from jax import Array
 from nag_optax.engine.accelerate import accelerate
 from nag_optax.engine.coefficients import Coefficients, Rule
 from nag_optax.links.root_mean_square import over_root_mean_square
-from nag_optax.links.weight_decay import own_decay
+from nag_optax.links.weight_decay import is_off, own_decay
 from nag_optax.maps.map_state import NO_POINT
 from nag_optax.maps.mapped import mapped
-from nag_optax.maps.matrix_axes import AxesOf, MatrixAxes
+from nag_optax.maps.matrix_axes import AxesOf, Finder
 from nag_optax.maps.neurons import normalize_neurons
 from nag_optax.maps.orthogonalize import orthogonalize
 from nag_optax.maps.polar_factor import Polynomial
@@ -35,7 +35,7 @@ from nag_optax.maps.router import are_matrices, by_name
 from nag_optax.methods.nag import nag_rule
 from nag_optax.momenta import Momentum
 from nag_optax.readings import Question, Readings
-from nag_optax.scalars import Scalar, is_number, mixing, scalar_at
+from nag_optax.scalars import Scalar, mixing, scalar_at
 from nag_optax.trees import beside
 from nag_optax.validation import as_dtype, check_choice, check_number, check_transformation, flags_of, leaf_name
 
@@ -132,7 +132,7 @@ def muon(
 
     def at(rate: Any) -> optax.GradientTransformationExtraArgs:
         matrices = mapped(rule, optax.chain(*map_links), rate, accumulator_dtype)
-        return _routed(matrices, fallback or _adam(rate), axes_of, check)
+        return _routed(matrices, _adam(rate) if fallback is None else fallback, axes_of, check)
 
     def check(flags: Any) -> None:
         for path, is_matrix in jax.tree_util.tree_leaves_with_path(flags):
@@ -142,8 +142,7 @@ def muon(
                     f"learning rate than scale={scale!r}."
                 )
 
-    decays = weight_decay is not None and not (is_number(weight_decay) and weight_decay == 0)
-    if fallback is not None and decays:
+    if fallback is not None and not is_off(weight_decay):
         mask = _only_matrices(axes_of, mask)
     return own_decay(at, learning_rate, weight_decay, mask)
 
@@ -170,7 +169,7 @@ def _adam(learning_rate: optax.ScalarOrSchedule) -> optax.GradientTransformation
 def _routed(
     matrices: optax.GradientTransformation,
     fallback: optax.GradientTransformation,
-    axes_of: Callable[[str, Any], MatrixAxes | None],
+    axes_of: Finder,
     check: Callable[[Any], None],
 ) -> optax.GradientTransformationExtraArgs:
     """Matrices by one transformation, everything else by the other."""
@@ -206,7 +205,7 @@ def _part(flags: Any, tree: Any) -> Any:
     return jax.tree.map(lambda flag, x: x if flag else optax.MaskedNode(), flags, tree)
 
 
-def _only_matrices(axes_of: Callable[[str, Any], MatrixAxes | None], mask: Any) -> Callable[[Any], Any]:
+def _only_matrices(axes_of: Finder, mask: Any) -> Callable[[Any], Any]:
     """The mask, where it marks matrices."""
 
     def both(params: Any) -> Any:

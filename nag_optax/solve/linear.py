@@ -101,6 +101,7 @@ def check_linear(linear: Any, params: Any) -> None:
     try:
         traced = jax.make_jaxpr(image)(params).jaxpr
         jax.eval_shape(lambda x: jax.linear_transpose(image, x)(jax.tree.map(jnp.zeros_like, image(x)))[0], params)
+    # An AssertionError is all that JAX has to say about a function that is bilinear.
     except (AssertionError, NotImplementedError, TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"linear must be a linear function of params: {error}") from error

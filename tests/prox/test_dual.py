@@ -1,5 +1,7 @@
 """Total variation of images and overlapping groups: the dual's solution, its end, and its derivative."""
 
+from typing import Any, cast
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -213,7 +215,7 @@ def test_what_does_not_fit_is_named():
     with pytest.raises(ValueError, match=r"total_variation_2d needs images, got shape \(3,\)"):
         prox.total_variation_2d()(jnp.ones(3))
     with pytest.raises(TypeError, match="isotropic must be True or False"):
-        prox.total_variation_2d(1.0, 0)  # pyright: ignore
+        prox.total_variation_2d(1.0, cast(Any, 0))
     with pytest.raises(ValueError, match="strength must broadcast"):
         prox.total_variation_2d(jnp.ones(3))(jnp.ones((2, 4, 4)))
     for shape in ((), (6,)):
