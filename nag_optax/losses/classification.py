@@ -37,7 +37,7 @@ def multinomial(labels: Any, weights: Any = 1.0) -> Loss:
     >>> round(float(losses.multinomial(jnp.array([2]))(jnp.zeros((1, 3)))), 4)  # log 3
     1.0986
     """
-    labels = jnp.asarray(labels)
+    labels = as_numbers(labels)
     check_entries("labels", labels, at_least=0)
     kind = _CLASSES if jnp.issubdtype(labels.dtype, jnp.integer) else _PROBABILITIES
     return kind.loss(labels, weights)

@@ -71,13 +71,13 @@ class Samples(NamedTuple):
 
     def total(self, targets: Array, weights: Array, more: tuple[Any, ...], predictions: Any) -> Array:
         """The value at predictions."""
-        z = widened(jnp.asarray(predictions))
+        z = widened(_as_array("predictions", predictions))
         self._check(targets, weights, z)
         return jnp.sum(weights * self.value(z, self._like(targets, z), *more))
 
     def total_conjugate(self, targets: Array, weights: Array, more: tuple[Any, ...], slope: Any) -> Array:
         """The conjugate at a slope."""
-        u = widened(jnp.asarray(slope))
+        u = widened(_as_array("slope", slope))
         self._check(targets, weights, u)
         spread = weights[..., None] if self.classes and weights.ndim else weights
         each = self.conjugate(u / jnp.where(spread > 0, spread, 1), self._like(targets, u), *more)
@@ -114,6 +114,14 @@ class Samples(NamedTuple):
             )
         if complex_targets and not complex_z:
             raise TypeError(f"targets must be real where predictions are, got {targets.dtype} for {z.dtype}.")
+
+
+def _as_array(name: str, given: Any) -> Array:
+    """Raises TypeError if it is a pytree of several arrays, or none."""
+    try:
+        return jnp.asarray(given)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} of this loss must be one array, got {type(given).__name__}: {error}") from None
 
 
 def as_numbers(labels: Any) -> Array:

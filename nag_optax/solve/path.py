@@ -52,9 +52,13 @@ def path(
         raise TypeError("prox must be a function of a strength that returns an operator, not an operator itself.")
     check_takes("prox", prox, 1, "a function of a strength that returns an operator, such as nag_optax.prox.l1")
     strengths = jnp.asarray(strengths) if isinstance(strengths, list) else jax.tree.map(jnp.asarray, strengths)
-    lengths = {x.shape[0] if x.ndim else 0 for x in jax.tree.leaves(strengths)}
+    shapes = [x.shape for x in jax.tree.leaves(strengths)]
+    lengths = {shape[0] if shape else 0 for shape in shapes}
     if len(lengths) != 1 or 0 in lengths:
-        raise ValueError(f"strengths must be arrays with a leading axis of the same length, got lengths {lengths}.")
+        raise ValueError(
+            "strengths must be arrays with a leading axis of the same length, at least 1, or a list of numbers; got "
+            f"{type(strengths).__name__} of shapes {shapes}."
+        )
 
     def solve(start: Any, strength: Any) -> Solution:
         return minimize(fun, start, prox=prox(strength), **options)

@@ -102,6 +102,13 @@ def test_outside_of_its_domain_a_conjugate_is_infinite():
 def test_booleans_and_lists_are_labels():
     z = predictions("", 3)
     np.testing.assert_allclose(losses.logistic(LABELS > 0)(z), losses.logistic(LABELS.tolist())(z))
+    classes = jnp.stack([jnp.zeros_like(z), z], axis=-1)
+    np.testing.assert_allclose(losses.multinomial(LABELS > 0)(classes), losses.logistic(LABELS)(z), rtol=1e-6)
+
+
+def test_predictions_are_one_array():
+    with pytest.raises(TypeError, match="predictions of this loss must be one array, got dict"):
+        losses.squared(REAL)({"a": REAL})
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,7 @@ def test_strengths_may_be_a_tree_and_traced():
     ("arguments", "error", "match"),
     [
         ({"strengths": 0.1}, ValueError, "strengths must be arrays"),
+        ({"strengths": (0.2, 0.1)}, ValueError, "or a list of numbers; got tuple"),
         ({"strengths": {"a": jnp.ones(2), "b": jnp.ones(3)}}, ValueError, "strengths must be arrays"),
         ({"strengths": jnp.ones(2), "prox": prox.l1(1.0)}, TypeError, "prox must be a function of a strength"),
         ({"strengths": jnp.ones(2), "vectorized": 1}, TypeError, "vectorized must be True or False"),
