@@ -30,7 +30,14 @@ def measure(steps, q):
         largest, functions = worst_case(row, q, n)
         attained = [measured(row, q, n, f)[0] for f in functions]
         value = max(attained, key=lambda v: abs(v - largest))  # where several functions attain it, the worst match
-        yield name, n, largest, value, value / largest - 1, largest_on_a_grid(row, q, n, functions) / largest
+        yield (
+            name,
+            row.rounded(n),
+            largest,
+            value,
+            value / largest - 1,
+            largest_on_a_grid(row, q, n, functions) / largest,
+        )
 
 
 def main():

@@ -7,7 +7,7 @@ the wrong type, a ValueError for a value outside the range in the docstring. "Ra
 import importlib
 from typing import Any
 
-from nag_optax import extend, links, losses, maps, momenta, prox
+from nag_optax import extend, links, losses, maps, momenta, prox, step_sizes, theory
 from nag_optax.anchoring import reanchor
 from nag_optax.averaging.ema_nesterov import ema_nesterov
 from nag_optax.averaging.gpa import gpa
@@ -36,6 +36,7 @@ from nag_optax.methods.adanag import adanag
 from nag_optax.methods.agg_mo import agg_mo
 from nag_optax.methods.agnes import agnes, agnes_constants
 from nag_optax.methods.fista import fista
+from nag_optax.methods.halpern import halpern
 from nag_optax.methods.heavy_ball import heavy_ball
 from nag_optax.methods.item import item
 from nag_optax.methods.lazy_nag import LazyNag, lazy_nag
@@ -45,6 +46,7 @@ from nag_optax.methods.mass import mass
 from nag_optax.methods.muon import muon
 from nag_optax.methods.nadam import nadam
 from nag_optax.methods.nag import nag, scale_by_nag
+from nag_optax.methods.nag_g import nag_g
 from nag_optax.methods.ogm import ogm
 from nag_optax.methods.ogm_g import ogm_g
 from nag_optax.methods.qhm import qhm
@@ -88,13 +90,18 @@ __all__ = [
     "item",
     "linear_coupling",
     "mass",
+    "nag_g",
     "ogm",
     "ogm_g",
     "qhm",
     "robust_momentum",
     "snag",
+    "step_sizes",
     "strongly_convex_nag",
+    "theory",
     "triple_momentum",
+    # fixed points and games
+    "halpern",
     # inside adaptive methods
     "adan",
     "nadam",

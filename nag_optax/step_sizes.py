@@ -18,11 +18,11 @@ gradients.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax import Array
 
 from nag_optax.scalars import Scalar
 from nag_optax.validation import check_integer, check_number
@@ -46,7 +46,7 @@ def silver(smoothness: Scalar = 1.0) -> optax.Schedule:
     """
     check_number("smoothness", smoothness, above=0)
 
-    def schedule(count: Array) -> Array:
+    def schedule(count: Any) -> Any:
         i = jnp.asarray(count) + 1
         power = jnp.log2(jnp.asarray(i & -i, jnp.result_type(float))).round()
         return (1 + RHO ** (power - 1)) / smoothness
@@ -72,7 +72,7 @@ def long_steps(horizon: int, smoothness: Scalar = 1.0) -> optax.Schedule:
     check_number("smoothness", smoothness, above=0)
     table = np.append(_concatenated(horizon), 1.0)
 
-    def schedule(count: Array) -> Array:
+    def schedule(count: Any) -> Any:
         return jnp.asarray(table, jnp.result_type(float))[jnp.minimum(count, horizon)] / smoothness
 
     return schedule
@@ -88,9 +88,7 @@ def _concatenated(n: int) -> np.ndarray:
     return last[n]
 
 
-def _best(
-    first: list[np.ndarray], second: list[np.ndarray], n: int, joint: Callable[[float, float], float]
-) -> np.ndarray:
+def _best(first: list[np.ndarray], second: list[np.ndarray], n: int, joint: Callable[[Any, Any], Any]) -> np.ndarray:
     """The concatenation of two sequences with a step between them whose sum is the largest."""
     of_first, of_second = (np.array([x.sum() for x in part[:n]]) for part in (first, second))
     between = joint(of_first, of_second[::-1])

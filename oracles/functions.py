@@ -40,6 +40,39 @@ class Functions(NamedTuple):
         return self.curvature * inside + self.q * outside
 
 
+class Composites(NamedTuple):
+    """A batch of functions f + g: g = slope |x| + bend x^2 / 2, which a method meets by its proximal map.
+
+    Attributes:
+      f: the smooth parts, or None for 0.
+      slope: of g, [functions].
+      bend: its curvature, [functions].
+    """
+
+    f: Functions | None
+    slope: np.ndarray
+    bend: np.ndarray
+
+    def value(self, x):
+        """f(x) + g(x)."""
+        g = self.slope * jnp.abs(x) + self.bend * x**2 / 2
+        return g if self.f is None else g + self.f.value(x)
+
+    def gradient(self, x):
+        """f'(x)."""
+        return jnp.zeros_like(x) if self.f is None else self.f.gradient(x)
+
+    def prox(self, x, step_size):
+        """The proximal map of g."""
+        return jnp.sign(x) * jnp.maximum(jnp.abs(x) - step_size * self.slope, 0) / (1 + step_size * self.bend)
+
+
+def kinks(slopes, bends=0.0, f=None):
+    """Slope |x| + bend x^2 / 2, and perhaps a smooth function."""
+    slopes = np.atleast_1d(np.asarray(slopes, float))
+    return Composites(f, slopes, np.broadcast_to(np.asarray(bends, float), slopes.shape))
+
+
 def huber(deltas, q=0.0):
     """Parabolas of curvature 1 up to delta on both sides."""
     deltas = np.atleast_1d(np.asarray(deltas, float))

@@ -7,14 +7,15 @@ semidefinite programming, and are "numerically exact".
 
 import itertools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from oracles.functions import Functions, huber, quadratic
+from oracles.functions import huber, kinks, quadratic
 from oracles.lines import on_lines
-from oracles.published import accelerated
+from oracles.published import accelerated, step_sizes
 
 
 class Row(NamedTuple):
@@ -27,14 +28,20 @@ class Row(NamedTuple):
       worst: ``worst(q, steps) -> (largest error, functions that attain it)``.
       convex: whether q must be 0.
       fixed_horizon: whether the method knows the number of steps.
+      fed: what the method meets: "gradient"; "composite", gradients of f and the proximal map of g; "proximal", the
+        residual x - prox_g(x); "nonexpansive" and "resolvent", residuals of 1 - 2 f' and of 1 - f', where f' stands for
+        what is firmly nonexpansive.
+      rounded: the number of steps that is judged where another is asked for.
     """
 
     method: str
     point: str
-    error: Callable[[Functions, jax.Array], jax.Array]
-    worst: Callable[[float, int], tuple[float, list[Functions]]]
+    error: Callable[[Any, jax.Array], jax.Array]
+    worst: Callable[[float, int], tuple[float, list[Any]]]
     convex: bool = False
     fixed_horizon: bool = False
+    fed: str = "gradient"
+    rounded: Callable[[int], int] = lambda steps: steps
 
 
 # What is judged
@@ -53,6 +60,16 @@ def squared_distance(f, x):
 def squared_gradient(f, x):
     """|f'(x_N)|^2, with f(x_0) - f* = 1."""
     return f.gradient(x) ** 2 / f.value(jnp.ones_like(x))
+
+
+def squared_residual(f, x):
+    """|x_N - T(x_N)|^2 of T = 1 - 2 f', with |x_0 - x*| = 1."""
+    return (2 * f.gradient(x)) ** 2
+
+
+def squared_move(f, x):
+    """|x_N - J(x_N)|^2 of J = 1 - f', with |x_0 - x*| = 1."""
+    return f.gradient(x) ** 2
 
 
 def normalised_value(f, x):
@@ -85,6 +102,47 @@ def polynomial_case(a):
         return largest, [huber(2 * largest)]
 
     return worst
+
+
+def on_kink(weight):
+    """The worst case of a method that moves by the sum of its proximal steps, ``weight(steps)``, along slope |x|: half
+    the way, at the slope of which that is the worst.
+    """
+
+    def worst(q, steps):
+        total = weight(steps)
+        return 1 / (4 * total), [kinks(1 / (2 * total))]
+
+    return worst
+
+
+def nag_weight(steps):
+    """S_N, with f(x_N) - f* <= 1 / (4 S_N + 2) of Nesterov's method."""
+    return (1 / ROWS["NAG t_k, f(x_N)"].worst(0.0, steps)[0] - 2) / 4
+
+
+def of_nag_g(q, steps):
+    """Four times what Nesterov's method has; from f(x_0) - f* = 1, the kink is where the slope is the gradient."""
+    largest = 4 / (4 * nag_weight(steps) + 2)
+    return largest, [huber(largest / (1 + largest / 2))]
+
+
+def of_steps(sequence):
+    """Of gradient descent with long steps: the worse of a Huber function on whose line it stays, and a parabola."""
+
+    def worst(q, steps):
+        h = np.array(sequence(steps))
+        on_line, on_parabola = 1 / (4 * h.sum() + 2), np.prod(1 - h) ** 2 / 2
+        cases = [(on_line, huber(2 * on_line)), (on_parabola, quadratic(1.0))]
+        largest = max(on_line, on_parabola)
+        return largest, [f for value, f in cases if value > largest * (1 - 1e-9)]
+
+    return worst
+
+
+def whole_silver(steps):
+    """The silver steps are judged after 2^k - 1 of them only."""
+    return 2 ** int(np.log2(steps + 1)) - 1
 
 
 def rho(q):
@@ -143,6 +201,43 @@ ROWS = {
         convex=True,
         fixed_horizon=True,
     ),
+    "dual NAG, |g(y_N)|^2": Row("dual NAG", "y_N", squared_gradient, of_nag_g, convex=True, fixed_horizon=True),
+    "silver steps, f": Row(
+        "silver steps", "y_N", value, of_steps(step_sizes.silver), convex=True, rounded=whole_silver
+    ),
+    "long steps, f": Row(
+        "long steps",
+        "y_N",
+        value,
+        of_steps(lambda n: step_sizes.concatenations(n)[n][1]),
+        convex=True,
+        fixed_horizon=True,
+    ),
+    "FISTA, f + g at x_N": Row("FISTA", "x_N", value, on_kink(nag_weight), convex=True, fed="composite"),
+    "Guler's second, f(x_N)": Row(
+        "Guler's second",
+        "x_N",
+        value,
+        on_kink(lambda n: nth(accelerated.t_sequence(), n - 1) ** 2),
+        convex=True,
+        fed="proximal",
+    ),
+    "Halpern, |x_N - T(x_N)|^2": Row(
+        "Halpern",
+        "y_N",
+        squared_residual,
+        lambda q, n: (4 / (n + 1) ** 2, [huber(1 / (n + 1))]),
+        convex=True,
+        fed="nonexpansive",
+    ),
+    "APPM, |y_N - J(y_N)|^2": Row(
+        "APPM",
+        "y_N",
+        squared_move,
+        lambda q, n: (1 / (n + 1) ** 2, [huber(1 / (n + 1))]),
+        convex=True,
+        fed="resolvent",
+    ),
     "NAG constant, f(x_N)": Row("NAG constant", "x_N", value, on_lines(_with_q(accelerated.constant_nag), _BOTH)),
     "NAG constant, f(x_N) normalised": Row(
         "NAG constant", "x_N", normalised_value, on_lines(_with_q(accelerated.constant_nag), _BOTH, normalised=True)
@@ -172,4 +267,4 @@ ROWS = {
 
 def worst_case(row, q, steps):
     """The largest error by its closed form, and the functions that attain it."""
-    return row.worst(0.0 if row.convex else q, steps)
+    return row.worst(0.0 if row.convex else q, row.rounded(steps))

@@ -45,6 +45,11 @@ def ogm(
     Array([-0.5], dtype=float32)
     """
     learning_rate = number_or_schedule("learning_rate", learning_rate, at_least=0)
+    return accelerate(ogm_rule(learning_rate), restart=restart, accumulator_dtype=accumulator_dtype)
+
+
+def ogm_rule(learning_rate: optax.ScalarOrSchedule) -> Rule:
+    """OGM in five numbers."""
 
     def numbers(count, age, theta):
         rate = scalar_at(learning_rate, count)
@@ -52,4 +57,4 @@ def ogm(
         coefficients = from_coupling(1 / theta, 1 / theta_next, 0, 2 * theta * rate, rate)
         return coefficients.with_output("last_step", 1 / theta_next - 1 / theta_last), theta_next
 
-    return accelerate(Rule(lambda: 1.0, numbers), restart=restart, accumulator_dtype=accumulator_dtype)
+    return Rule(lambda: 1.0, numbers)

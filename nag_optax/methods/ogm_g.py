@@ -5,9 +5,12 @@ Kim & Fessler, https://arxiv.org/abs/1803.06600, with L the smoothness and N the
     theta_N = 1,   theta_k = (1 + sqrt(1 + 4 theta_{k+1}^2)) / 2,   theta_0 = (1 + sqrt(1 + 8 theta_1^2)) / 2
 
 As coupled sequences: tau_k = 1 - (theta_{k+1} / theta_k)^4 with tau_0 = 1 and tau_N = 1, and a long step of theta_k /
-L, (theta_0 + 1) / (2 L) the first time. Params are y; the guarantee holds for them after N gradients.
+L, (theta_0 + 1) / (2 L) the first time. That is OGM run backwards, its H-dual (`nag_optax.theory.h_dual`). Params are
+y; the guarantee holds for them after N gradients.
 """
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
@@ -17,7 +20,9 @@ from jax.core import Tracer
 
 from nag_optax.engine.accelerate import accelerate
 from nag_optax.engine.coefficients import Rule, from_coupling
+from nag_optax.methods.ogm import ogm_rule
 from nag_optax.scalars import scalar_at
+from nag_optax.theory.dual import dual_coupling
 from nag_optax.validation import check_integer, number_or_schedule
 
 
@@ -43,14 +48,22 @@ def ogm_g(
     >>> optax.apply_updates(params, updates)  # |g|^2 = 1/4 = 2 (1/2) / theta_0^2, the worst case
     Array([-0.5], dtype=float32)
     """
+    return small_gradients(_dual_of_ogm, learning_rate, horizon, accumulator_dtype)
+
+
+def small_gradients(
+    coupling: Callable[[int], np.ndarray], learning_rate: optax.ScalarOrSchedule, horizon: int, accumulator_dtype: Any
+) -> optax.GradientTransformationExtraArgs:
+    """A method that ends with a small gradient.
+
+    Args:
+      coupling: ``coupling(horizon)``, its steps as coupled sequences at learning rate 1, see `dual_coupling`.
+      learning_rate, horizon, accumulator_dtype: as in `ogm_g`.
+    """
     learning_rate = number_or_schedule("learning_rate", learning_rate, at_least=0)
     check_integer("horizon", horizon, at_least=1)
-    theta = _thetas(horizon)
-    tau = np.concatenate([[1.0], 1 - (theta[2:] / theta[1:-1]) ** 4])  # tau_0, ..., tau_N
-    long_step = [(theta[0] + 1) / 2, *theta[1:-2]]
-    rows = np.stack([tau[:-1], tau[1:], long_step], axis=1)
-    beyond = [[1.0, 0.0, 1.0]]  # the plain step, from an empty buffer to an empty buffer
-    table = np.concatenate([rows, beyond])
+    beyond = [[1.0, 0.0, 1.0, 1.0]]  # the plain step, from an empty buffer to an empty buffer
+    table = np.concatenate([coupling(horizon), beyond])
 
     def numbers(count, age, carry):
         if not isinstance(count, Tracer) and int(count) >= horizon:
@@ -58,15 +71,12 @@ def ogm_g(
                 f"horizon must be at least the number of updates, got {horizon} and update {int(count) + 1}."
             )
         rate = scalar_at(learning_rate, count)
-        tau_now, tau_next, long = jnp.asarray(table)[jnp.minimum(count, horizon)]
-        return from_coupling(tau_now, tau_next, 0, long * rate, rate), carry
+        tau, tau_next, long_step, step = jnp.asarray(table)[jnp.minimum(count, horizon)]
+        return from_coupling(tau, tau_next, 0, long_step * rate, step * rate), carry
 
     return accelerate(Rule(tuple, numbers), accumulator_dtype=accumulator_dtype)
 
 
-def _thetas(horizon: int) -> np.ndarray:
-    """theta_0, ..., theta_N and theta_{N+1} = 0, in float64."""
-    theta = [0.0, 1.0]
-    for k in reversed(range(horizon)):
-        theta.append((1 + np.sqrt(1 + (4 if k else 8) * theta[-1] ** 2)) / 2)
-    return np.array(theta[::-1])
+@functools.cache
+def _dual_of_ogm(horizon: int) -> np.ndarray:
+    return dual_coupling(ogm_rule(1.0), horizon, "last_step")

@@ -110,6 +110,21 @@ def ogm_g(gradient, x, L, horizon):
     return three_sequences(gradient, x, numbers())
 
 
+def nag_g(gradient, x, L, horizon):
+    """Nesterov 1983, f judged after ``horizon`` steps, transposed along the antidiagonal: the H-dual of Kim, Ozdaglar,
+    Park & Ryu. Yields y only.
+    """
+    points = [np.zeros(horizon)]  # of Nesterov's method, fed unit vectors
+    for y, x_next, _ in itertools.islice(nag(lambda y, k: np.eye(horizon)[k], points[0], 1.0), horizon):
+        points.append(x_next if len(points) == horizon else y)
+    moves = np.diff(points, axis=0)[::-1, ::-1].T
+    gradients = []
+    for k in range(horizon):
+        gradients.append(gradient(x, k))
+        x = x + sum(move * g for move, g in zip(moves[k], gradients, strict=False)) / L
+        yield x, None, None
+
+
 def linear_coupling(gradient, x, L):
     """Allen-Zhu & Orecchia, Euclidean."""
     return three_sequences(gradient, x, ((2 / (k + 2), 0, (k + 2) / (2 * L), 1 / L) for k in itertools.count()))

@@ -14,9 +14,9 @@ FOLDERS = {"nag_optax", "oracles", "tests", "benchmarks", "examples", "programs"
 
 FLOORS = [
     {"renamed", "scalars", "validation", "trees", "readings", "finding"},
-    {"momenta", "evaluation", "measuring", "anchoring", "restoring", "sharding", "curvature"},
+    {"momenta", "step_sizes", "evaluation", "measuring", "anchoring", "restoring", "sharding", "curvature"},
     {"engine", "losses", "prox"},
-    {"links", "maps"},
+    {"links", "maps", "theory"},
     {"methods"},
     {"solve", "outer", "averaging", "conversion"},
     {"extend", "schedules"},

@@ -1,0 +1,212 @@
+"""The semidefinite program of a worst case, in PEPit: what a class of functions allows at the points of a method.
+
+A function of a class with given points, gradients and values exists if and only if certain inequalities hold between
+them, pair by pair (Taylor, Hendrickx & Glineur, https://arxiv.org/abs/1502.05666). They are linear in the values and in
+the inner products, the Gram matrix, of the vectors. The minimum is at 0.
+"""
+
+import importlib
+import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nag_optax.theory.float64 import float64
+from nag_optax.theory.step_matrix import StepMatrix
+
+ACCURACY, TOLERANCE, SAME = 1e-6, 1e-10, 1e-12
+
+Row = tuple[str, Any]
+"""A row of a step matrix: its field, and the index there."""
+
+FIRST: Row = ("params", 0)
+OUTPUT: Row = ("output", ...)
+
+
+class Place(NamedTuple):
+    """Where a function is asked.
+
+    Attributes:
+      row: of the step matrix, whose point it is, or a constant away from; None for the minimum.
+      at: y_0 - at @ fed is the place, [columns]; None where that does not say it.
+      point: the same as PEPit's vector.
+      answer: its gradient there; of a map, the residual.
+      value: its value there, PEPit's expression.
+    """
+
+    row: Row | None
+    at: np.ndarray | None
+    point: Any
+    answer: Any
+    value: Any
+
+
+class Asked:
+    """A function of a class, or a nonexpansive map, and the places where it is asked.
+
+    Args:
+      program: the program.
+      kind: "smooth" (with smoothness 1), "convex" or "nonexpansive".
+      q: the strong convexity of a smooth function.
+    """
+
+    def __init__(self, program: "Program", kind: str, q: float):
+        self.program, self.kind, self.q = program, kind, q
+        self.places: list[Place] = []
+        functions, operators = (importlib.import_module(f"PEPit.{part}") for part in ("functions", "operators"))
+        classes = {
+            "nonexpansive": (operators.NonexpansiveOperator, {}),
+            "convex": (functions.ConvexFunction, {}),
+            "smooth": (functions.SmoothStronglyConvexFunction, {"mu": q, "L": 1.0})
+            if q
+            else (functions.SmoothConvexFunction, {"L": 1.0}),
+        }
+        made, constants = classes[kind]
+        self.function = program.problem.declare_function(made, **constants)
+
+    def ask(self, row: Row | None, answer: Any, *, at: np.ndarray | None = None, off: Any = None) -> Place:
+        """A place at the point of a row, or at another of coefficients ``at`` or by a vector ``off`` away from it."""
+        at = self.program.coefficients(row) if at is None and row is not None else at
+        point = self.program.point(at) if off is None else self.program.point(at) - off
+        place = Place(row, None if off is not None else at, point, answer, self.program.pepit.Expression())
+        self.function.add_point((point, point - answer if self.kind == "nonexpansive" else answer, place.value))
+        self.places.append(place)
+        return place
+
+    def known(self, row: Row) -> Place | None:
+        """The place of a row's point, if it was asked there."""
+        at = self.program.coefficients(row)
+        return next((p for p in self.places if p.at is not None and np.abs(p.at - at).max() <= SAME), None)
+
+    def value(self, row: Row) -> Any:
+        """The value at the point of a row."""
+        place = self.known(row) or self.ask(row, self.program.unknown())
+        return place.value
+
+    def evaluated(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Points, answers and values of the solution."""
+        points, answers = (np.stack([getattr(p, name).eval() for p in self.places]) for name in ("point", "answer"))
+        return points, answers, np.array([place.value.eval() for place in self.places])
+
+    def multipliers(self) -> np.ndarray:
+        """Of the inequalities between each two places, [places, places]."""
+        (table,) = self.function.get_class_constraints_duals().values()
+        return np.array(table, float)
+
+    def slacks(self, points: Any, answers: Any, values: Any) -> Any:
+        """What the inequalities have to spare, [places, places], in JAX."""
+        x, g = (a[:, None] - a[None] for a in (points, answers))
+        if self.kind == "nonexpansive":
+            return jnp.sum(x**2, -1) - jnp.sum((x - g) ** 2, -1)
+        spare = values[:, None] - values[None] - jnp.einsum("jd,ijd->ij", answers, x)
+        if self.kind == "convex":
+            return spare
+        return spare - jnp.sum(g**2, -1) / 2 - self.q / (2 * (1 - self.q)) * jnp.sum((x - g) ** 2, -1)
+
+
+class Program:
+    """A problem about a step matrix: its start, its functions, and what the method is fed."""
+
+    def __init__(self, H: StepMatrix):
+        self.pepit = importlib.import_module("PEPit")
+        self.problem = self.pepit.PEP()
+        self.H = H
+        self.origin = self.problem.set_initial_point()
+        self.fed = [self.unknown() for _ in range(H.params.shape[1])]
+        self.asked: list[Asked] = []
+        self._moving: Callable[[Any], Any] | None = None
+
+    def unknown(self) -> Any:
+        """A vector."""
+        return self.pepit.Point()
+
+    def asks(self, kind: str, q: float = 0.0) -> Asked:
+        """One more function."""
+        self.asked.append(Asked(self, kind, q))
+        return self.asked[-1]
+
+    def coefficients(self, row: Row) -> np.ndarray:
+        """[columns]."""
+        field, index = row
+        return getattr(self.H, field)[index]
+
+    def point(self, at: np.ndarray | None) -> Any:
+        """y_0 - at @ fed; the minimum without coefficients."""
+        nothing = 0 * self.origin
+        return nothing if at is None else self.origin - sum((h * g for h, g in zip(at, self.fed, strict=True)), nothing)
+
+    def distance(self, row: Row) -> Any:
+        """The squared distance of a point from the minimum."""
+        return self.point(self.coefficients(row)) ** 2
+
+    def value(self, row: Row) -> Any:
+        """The value of all functions together, above the lowest."""
+        return sum(asked.value(row) for asked in self.asked) - sum(place.value for place in self._lowest())
+
+    def begin(self, what: Any) -> None:
+        """Sets what is at most 1 in the beginning."""
+        self.problem.set_initial_condition(what <= 1)
+
+    def judge(self, error: Any, moving: Callable[[Any], Any] | None = None) -> None:
+        """Sets the error, in PEPit; and in JAX, where it is a function of the point of the output."""
+        self.problem.set_performance_metric(error)
+        self._moving = moving
+
+    def solve(self) -> float:
+        """The largest error.
+
+        Raises:
+          ValueError: if there is no bound, or the solver has not found it to six digits.
+        """
+        self._lowest()
+        cvxpy = importlib.import_module("cvxpy")
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # of results that may be inaccurate: judged below
+                options = dict.fromkeys(("tol_gap_abs", "tol_gap_rel", "tol_feas"), TOLERANCE)
+                bound = self.problem.solve(wrapper="cvxpy", solver=cvxpy.CLARABEL, verbose=0, **options)
+        except cvxpy.error.SolverError:
+            bound = None
+        if bound is None or not abs(bound - self.problem.wrapper.objective.value) <= ACCURACY * bound:
+            raise ValueError(
+                "measure has no bound, or the solver has not found it: what is at most 1 in the beginning may not "
+                f"limit it (status: {self.problem.wrapper.prob.status})."
+            )
+        return float(bound)
+
+    def sensitivity(self) -> StepMatrix:
+        """The derivative of the solution with respect to the entries of the step matrix, by the envelope theorem: the
+        inequalities times their multipliers are all that moves.
+        """
+        slopes = StepMatrix(*map(np.zeros_like, self.H))
+        fed = np.stack([g.eval() for g in self.fed])
+
+        def add(row: Row, slope: Any) -> None:
+            field, index = row
+            getattr(slopes, field)[index] -= np.asarray(slope) @ fed.T
+
+        with float64():
+            for asked in self.asked:
+                points, answers, values = asked.evaluated()
+
+                def proof(points: Any, asked: Asked = asked, answers: Any = answers, values: Any = values) -> Any:
+                    return jnp.sum(asked.multipliers() * asked.slacks(points, answers, values))
+
+                for place, slope in zip(asked.places, jax.grad(proof)(jnp.asarray(points)), strict=True):
+                    if place.row is not None:
+                        add(place.row, slope)
+            if self._moving is not None:
+                add(OUTPUT, jax.grad(self._moving)(jnp.asarray(self.point(self.H.output).eval())))
+        return slopes
+
+    def _lowest(self) -> list[Place]:
+        """The places of the minimum, whose answers add up to 0."""
+        found = [place for asked in self.asked for place in asked.places if place.row is None]
+        if found:
+            return found
+        answers = [self.unknown() for _ in self.asked[1:]]
+        first = -sum(answers, 0 * self.origin)
+        return [asked.ask(None, answer) for asked, answer in zip(self.asked, [first, *answers], strict=True)]

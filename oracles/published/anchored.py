@@ -1,0 +1,36 @@
+"""Methods for fixed points and proximal points, as their papers print them.
+
+The first argument is a residual, (point, update) -> point - map(point).
+"""
+
+import itertools
+
+from oracles.published.accelerated import t_sequence
+
+
+def halpern(residual, x):
+    """Halpern with Lieder's constants: back to the start by 1 / (k + 2)."""
+    anchor = x
+    for k in itertools.count():
+        x = anchor / (k + 2) + (k + 1) / (k + 2) * (x - residual(x, k))
+        yield x, x, None
+
+
+def appm(residual, y):
+    """Kim's accelerated proximal point method. Yields y and x, the resolvent at the last y."""
+    x, y_before = y, y
+    for k in itertools.count():
+        x_next = y - residual(y, k)
+        y_next = x_next + k / (k + 2) * (x_next - x) - k / (k + 2) * (x - y_before)
+        x, y_before, y = x_next, y, y_next
+        yield y, x, None
+
+
+def guler(residual, y):
+    """Guler's second accelerated proximal point method. Yields y and x, the proximal map at the last y."""
+    x = y
+    for k, (t, t_next) in enumerate(itertools.pairwise(t_sequence())):
+        x_next = y - residual(y, k)
+        y = x_next + (t - 1) / t_next * (x_next - x) + t / t_next * (x_next - y)
+        x = x_next
+        yield y, x, None
