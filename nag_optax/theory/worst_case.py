@@ -65,7 +65,7 @@ def worst_case(
     output: str = "params",
     feedback: str = "gradient",
 ) -> WorstCase:
-    """The largest error that a linear method can have left, to about eight digits.
+    """The largest error that a linear method can have left, to about seven digits.
 
     Args:
       tx: as in `step_matrix`. A function ``prox -> transformation`` makes a method for f + g, g any convex function.
