@@ -10,7 +10,7 @@ import optax
 import nag_optax as no
 from nag_optax import momenta, step_sizes
 from nag_optax.theory import worst_case as by_semidefinite_program
-from oracles import worst_cases
+from oracles import errors
 from oracles.functions import huber, kinks, one_sided, quadratic
 
 # ``make(q, steps)``, at smoothness 1; the number of steps for those that must know it. A composite method is a function
@@ -45,12 +45,12 @@ FED = {
 }
 
 JUDGED = {
-    worst_cases.value: ("value", "distance"),
-    worst_cases.squared_distance: ("distance", "distance"),
-    worst_cases.squared_gradient: ("gradient", "value"),
-    worst_cases.squared_residual: ("gradient", "distance"),
-    worst_cases.squared_move: ("gradient", "distance"),
-    worst_cases.normalised_value: ("value", "potential"),
+    errors.value: ("value", "distance"),
+    errors.squared_distance: ("distance", "distance"),
+    errors.squared_gradient: ("gradient", "value"),
+    errors.squared_residual: ("gradient", "distance"),
+    errors.squared_move: ("gradient", "distance"),
+    errors.normalised_value: ("value", "potential"),
 }
 """What `nag_optax.theory.worst_case` calls them: measure and start."""
 

@@ -9,9 +9,10 @@ import numpy as np
 from benchmarks.attained import largest_on_a_grid, measured
 from benchmarks.pictures import BLUE, GREEN, GREY, PINK, SKY, finish
 from benchmarks.report import heading, table
+from oracles.errors import value
 from oracles.lines import on_lines
 from oracles.published import accelerated
-from oracles.worst_cases import ROWS, Row, value, worst_case
+from oracles.worst_cases import ROWS, Row, worst_case
 
 DESCENT = Row(
     "gradient descent",

@@ -15,6 +15,10 @@ https://arxiv.org/abs/2410.12395, and Grimmer, Shu & Wang, https://arxiv.org/abs
 
 and the steps are those of D_n, in this order. There is no state but a counter. Noise is amplified: these are for exact
 gradients.
+
+>>> import optax
+>>> from nag_optax import step_sizes
+>>> tx = optax.sgd(step_sizes.silver(smoothness=10.0))
 """
 
 from collections.abc import Callable

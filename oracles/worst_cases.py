@@ -10,9 +10,16 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
+from oracles.errors import (
+    normalised_value,
+    squared_distance,
+    squared_gradient,
+    squared_move,
+    squared_residual,
+    value,
+)
 from oracles.functions import huber, kinks, quadratic
 from oracles.lines import on_lines
 from oracles.published import accelerated, step_sizes
@@ -42,39 +49,6 @@ class Row(NamedTuple):
     fixed_horizon: bool = False
     fed: str = "gradient"
     rounded: Callable[[int], int] = lambda steps: steps
-
-
-# What is judged
-
-
-def value(f, x):
-    """f(x_N) - f*, with |x_0 - x*| = 1."""
-    return f.value(x)
-
-
-def squared_distance(f, x):
-    """|x_N - x*|^2, with |x_0 - x*| = 1."""
-    return x**2
-
-
-def squared_gradient(f, x):
-    """|f'(x_N)|^2, with f(x_0) - f* = 1."""
-    return f.gradient(x) ** 2 / f.value(jnp.ones_like(x))
-
-
-def squared_residual(f, x):
-    """|x_N - T(x_N)|^2 of T = 1 - 2 f', with |x_0 - x*| = 1."""
-    return (2 * f.gradient(x)) ** 2
-
-
-def squared_move(f, x):
-    """|x_N - J(x_N)|^2 of J = 1 - f', with |x_0 - x*| = 1."""
-    return f.gradient(x) ** 2
-
-
-def normalised_value(f, x):
-    """f(x_N) - f*, with f(x_0) - f* + (q/2) |x_0 - x*|^2 = 1."""
-    return f.value(x) / (f.value(jnp.ones_like(x)) + f.q / 2)
 
 
 # How large it is at most

@@ -2,7 +2,7 @@
 
 A function of a class with given points, gradients and values exists if and only if certain inequalities hold between
 them, pair by pair (Taylor, Hendrickx & Glineur, https://arxiv.org/abs/1502.05666). They are linear in the values and in
-the inner products, the Gram matrix, of the vectors. The minimum is at 0.
+the inner products, the Gram matrix, of the vectors. The minimum is at 0, and its value is 0.
 """
 
 import importlib
@@ -24,6 +24,13 @@ Row = tuple[str, Any]
 
 FIRST: Row = ("params", 0)
 OUTPUT: Row = ("output", ...)
+
+
+def quietly_imported(name: str) -> Any:
+    """A package, whose own source may warn when it is compiled."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return importlib.import_module(name)
 
 
 class Place(NamedTuple):
@@ -56,7 +63,7 @@ class Asked:
     def __init__(self, program: "Program", kind: str, q: float):
         self.program, self.kind, self.q = program, kind, q
         self.places: list[Place] = []
-        functions, operators = (importlib.import_module(f"PEPit.{part}") for part in ("functions", "operators"))
+        functions, operators = quietly_imported("PEPit.functions"), quietly_imported("PEPit.operators")
         classes = {
             "nonexpansive": (operators.NonexpansiveOperator, {}),
             "convex": (functions.ConvexFunction, {}),
@@ -71,7 +78,9 @@ class Asked:
         """A place at the point of a row, or at another of coefficients ``at`` or by a vector ``off`` away from it."""
         at = self.program.coefficients(row) if at is None and row is not None else at
         point = self.program.point(at) if off is None else self.program.point(at) - off
-        place = Place(row, None if off is not None else at, point, answer, self.program.pepit.Expression())
+        expression = self.program.pepit.Expression
+        value = expression() if row is not None else expression(is_leaf=False, decomposition_dict={})  # 0
+        place = Place(row, None if off is not None else at, point, answer, value)
         self.function.add_point((point, point - answer if self.kind == "nonexpansive" else answer, place.value))
         self.places.append(place)
         return place
@@ -111,7 +120,7 @@ class Program:
     """A problem about a step matrix: its start, its functions, and what the method is fed."""
 
     def __init__(self, H: StepMatrix):
-        self.pepit = importlib.import_module("PEPit")
+        self.pepit = quietly_imported("PEPit")
         self.problem = self.pepit.PEP()
         self.H = H
         self.origin = self.problem.set_initial_point()
@@ -143,8 +152,8 @@ class Program:
         return self.point(self.coefficients(row)) ** 2
 
     def value(self, row: Row) -> Any:
-        """The value of all functions together, above the lowest."""
-        return sum(asked.value(row) for asked in self.asked) - sum(place.value for place in self._lowest())
+        """The value of all functions together, above that at the minimum."""
+        return sum(asked.value(row) for asked in self.asked)
 
     def begin(self, what: Any) -> None:
         """Sets what is at most 1 in the beginning."""
@@ -161,8 +170,8 @@ class Program:
         Raises:
           ValueError: if there is no bound, or the solver has not found it to six digits.
         """
-        self._lowest()
-        cvxpy = importlib.import_module("cvxpy")
+        self._ask_at_the_minimum()
+        cvxpy = quietly_imported("cvxpy")
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)  # of results that may be inaccurate: judged below
@@ -202,11 +211,8 @@ class Program:
                 add(OUTPUT, jax.grad(self._moving)(jnp.asarray(self.point(self.H.output).eval())))
         return slopes
 
-    def _lowest(self) -> list[Place]:
-        """The places of the minimum, whose answers add up to 0."""
-        found = [place for asked in self.asked for place in asked.places if place.row is None]
-        if found:
-            return found
-        answers = [self.unknown() for _ in self.asked[1:]]
-        first = -sum(answers, 0 * self.origin)
-        return [asked.ask(None, answer) for asked, answer in zip(self.asked, [first, *answers], strict=True)]
+    def _ask_at_the_minimum(self) -> None:
+        """There the answers add up to 0, and every value is 0."""
+        others = [self.unknown() for _ in self.asked[1:]]
+        for asked, answer in zip(self.asked, [-sum(others, 0 * self.origin), *others], strict=True):
+            asked.ask(None, answer)

@@ -27,7 +27,7 @@ class WorstFunction(NamedTuple):
     Attributes:
       points: [places, dimension].
       answers: its gradients there, of a map the residuals, [places, dimension].
-      values: [places]; of a map without meaning.
+      values: above that at the minimum, [places]; of a map without meaning.
       multipliers: of the inequality between each two places, [places, places]: their sum proves that no function is
         worse.
     """

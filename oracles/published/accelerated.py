@@ -112,7 +112,7 @@ def ogm_g(gradient, x, L, horizon):
 
 def nag_g(gradient, x, L, horizon):
     """Nesterov 1983, f judged after ``horizon`` steps, transposed along the antidiagonal: the H-dual of Kim, Ozdaglar,
-    Park & Ryu. Yields y only.
+    Park & Ryu.
     """
     points = [np.zeros(horizon)]  # of Nesterov's method, fed unit vectors
     for y, x_next, _ in itertools.islice(nag(lambda y, k: np.eye(horizon)[k], points[0], 1.0), horizon):
@@ -121,8 +121,9 @@ def nag_g(gradient, x, L, horizon):
     gradients = []
     for k in range(horizon):
         gradients.append(gradient(x, k))
+        short = x - gradients[-1] / L
         x = x + sum(move * g for move, g in zip(moves[k], gradients, strict=False)) / L
-        yield x, None, None
+        yield x, short, None
 
 
 def linear_coupling(gradient, x, L):

@@ -16,6 +16,11 @@ def halpern(residual, x):
         yield x, x, None
 
 
+def of_gradients(gradient, x, L):
+    """The same for the map that goes 2 / L along the gradient."""
+    return halpern(lambda x, k: 2 / L * gradient(x, k), x)
+
+
 def appm(residual, y):
     """Kim's accelerated proximal point method. Yields y and x, the resolvent at the last y."""
     x, y_before = y, y

@@ -6,7 +6,7 @@ import optax
 
 import nag_optax as no
 from nag_optax import momenta
-from oracles.published import accelerated, maps, stochastic
+from oracles.published import accelerated, anchored, maps, stochastic
 from tests.catalogue.row import STEPS, Published, Row, to_zero
 
 OF_CLASS = {"smoothness": 1.0, "strong_convexity": 0.05}
@@ -95,7 +95,7 @@ METHODS = {
         no.ogm,
         {"learning_rate": 0.5},
         Published(lambda L: no.ogm(1 / L), accelerated.ogm),
-        ("OGM, last step, f", "OGM, f(x_N)", "OGM, f(y_N)"),
+        ("OGM, last step, f", "OGM, f(x_N)", "OGM, f(y_N)", "Guler's second, f(x_N)"),
     ),
     "ogm, restart=gradient": Row(
         no.ogm,
@@ -107,6 +107,18 @@ METHODS = {
         {"learning_rate": 0.5, "horizon": 500},
         Published(lambda L: no.ogm_g(1 / L, STEPS), accelerated.ogm_g, (STEPS,)),
         ("OGM-G, |g(y_N)|^2",),
+    ),
+    "nag_g": Row(
+        no.nag_g,
+        {"learning_rate": 0.5, "horizon": 500},
+        Published(lambda L: no.nag_g(1 / L, STEPS), accelerated.nag_g, (STEPS,)),
+        ("dual NAG, |g(y_N)|^2",),
+    ),
+    "halpern": Row(
+        no.halpern,
+        {"step_size": 1.0},
+        Published(lambda L: no.halpern(2 / L), anchored.of_gradients),
+        ("Halpern, |x_N - T(x_N)|^2", "APPM, |y_N - J(y_N)|^2"),
     ),
     "triple_momentum": Row(
         no.triple_momentum,
@@ -182,7 +194,7 @@ METHODS = {
         no.fista,
         {"step_size": 0.5, "prox": no.prox.none()},
         Published(lambda L: no.fista(1 / L, no.prox.none(), restart=None), accelerated.nag),
-        "2 L R^2 / (N + 1)^2 without restart: test_the_bound_of_fista_is_never_exceeded",
+        ("FISTA, f + g at x_N",),
     ),
     "fista, strongly convex": Row(
         no.fista,

@@ -22,6 +22,7 @@ ELSEWHERE = {  # pages whose blocks other tests run, and look at what they make
     "interop.md": "ecosystem/test_interop.py",
 }
 
+NEEDS = {"theory.md": "clarabel"}  # of an extra
 SHORTER = {"docs/evidence.md": {"4000": "4", "(1, 10, 50, 250)": "(10,)"}}  # its training takes a minute
 
 
@@ -58,7 +59,7 @@ def test_every_block_of_a_page_is_run(path):
         other = (ROOT / "tests" / ELSEWHERE[path.name]).read_text()
         assert path.name in other or path.stem in other
     else:
-        pytest.importorskip("flax.linen")
+        pytest.importorskip(NEEDS.get(path.name, "flax.linen"))
         executed(path.relative_to(ROOT))
 
 

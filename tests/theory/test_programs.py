@@ -12,7 +12,6 @@ from oracles.functions import one_sided
 from oracles.worst_cases import ROWS, worst_case
 from tests.theory.test_step_matrices import NO_MATRIX
 
-pytest.importorskip("PEPit")
 pytest.importorskip("clarabel")
 
 # The numbers of the table.
