@@ -73,6 +73,9 @@ def dual_coupling(rule: Rule, horizon: int, output: str) -> np.ndarray:
 def _numbers(rule: Rule, horizon: int, output: str) -> np.ndarray:
     """Decay, gain, lead, step size and the readout of an output, [5, horizon], in float64, also within a trace."""
 
+    rows: list[np.ndarray] = []
+
+    @jax.jit
     def step(carry: Any, count: Any) -> tuple[Any, Any]:
         c, carry = rule.numbers(count, count, carry)
         readouts = {"base": c.readout, "params": 0.0, **c.outputs}
@@ -83,4 +86,7 @@ def _numbers(rule: Rule, horizon: int, output: str) -> np.ndarray:
 
     with float64(), jax.ensure_compile_time_eval():
         carry = jax.tree.map(jnp.float64, rule.init())
-        return np.array(jax.lax.scan(step, carry, jnp.arange(horizon))[1]).T
+        for count in range(horizon):
+            carry, row = step(carry, count)
+            rows.append(np.asarray(row))
+    return np.array(rows).T
