@@ -35,7 +35,9 @@ from nag_optax.methods.adan import adan
 from nag_optax.methods.adanag import adanag
 from nag_optax.methods.agg_mo import agg_mo
 from nag_optax.methods.agnes import agnes, agnes_constants
+from nag_optax.methods.feg import feg
 from nag_optax.methods.fista import fista
+from nag_optax.methods.graal import graal
 from nag_optax.methods.heavy_ball import heavy_ball
 from nag_optax.methods.item import item
 from nag_optax.methods.lazy_nag import LazyNag, lazy_nag
@@ -113,10 +115,13 @@ __all__ = [
     "ac_fgm",
     "adanag",
     "fista",
+    "graal",
     "losses",
     "minimize",
     "path",
     "prox",
+    # fixed points and games
+    "feg",
     # scale: around any optimizer
     "diloco",
     "ema_nesterov",
