@@ -91,9 +91,7 @@ def feg(learning_rate: optax.ScalarOrSchedule) -> optax.GradientTransformationEx
         k, half = counter(state.step, hyperparameter_dtype(params)) // 2, state.step % 2
         b = 1 / as_float(k + 1)
         step_size = jnp.where(half, 1, 1 - b) * scalar_at(learning_rate, 2 * k)
-        reached = jax.tree.map(
-            lambda x, a, g: (x + b * (a - x) - step_size * g).astype(x.dtype), z, anchor, gradient
-        )
+        reached = jax.tree.map(lambda x, a, g: (x + b * (a - x) - step_size * g).astype(x.dtype), z, anchor, gradient)
         updates = jax.tree.map(lambda a, p: (a - p).astype(p.dtype), reached, params)
         z = trees.filled(trees.where(half, reached, z), whole)
         return updates, FegState(increment(state.step), state.anchor, BaseIterate(z))

@@ -25,6 +25,8 @@ KINDS = [
     "fista",
     "adanag",
     "ac_fgm",
+    "graal",
+    "feg",
     "lookahead",
     "snoo",
     "gpa",
@@ -35,7 +37,7 @@ KINDS = [
     "ema_nesterov",
 ]
 # Differences of values and gradients set their steps, so that rounding shows at once.
-PARAMETER_FREE = {"adanag", "ac_fgm"}
+PARAMETER_FREE = {"adanag", "ac_fgm", "graal"}
 # They sum over all leaves, and so over all devices.
 REDUCING = (
     PARAMETER_FREE

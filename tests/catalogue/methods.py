@@ -6,7 +6,7 @@ import optax
 
 import nag_optax as no
 from nag_optax import momenta
-from oracles.published import accelerated, maps, stochastic
+from oracles.published import accelerated, anchored, maps, stochastic
 from tests.catalogue.row import STEPS, Published, Row, to_zero
 
 OF_CLASS = {"smoothness": 1.0, "strong_convexity": 0.05}
@@ -204,6 +204,17 @@ METHODS = {
         no.ac_fgm,
         {"smoothness": 1.0},
         "it needs values of the loss, and rounding decides after fifty steps: test_ac_fgm_takes_the_published_steps",
+    ),
+    "graal": Row(
+        no.graal,
+        {"smoothness": 1.0},
+        "it needs values of the loss, and rounding decides after fifty steps: test_graal_takes_the_published_steps",
+    ),
+    "feg": Row(
+        no.feg,
+        {"learning_rate": 1.0},
+        Published(lambda L: no.feg(1 / L), anchored.feg),
+        "4 L^2 R^2 / N^2: test_the_bound_of_feg_is_never_exceeded",
     ),
     "lion": Row(
         no.lion,
