@@ -9,8 +9,6 @@ import numpy as np
 import scipy.optimize
 from jax import Array
 
-CONDITION = "quadratic, condition {:.0e}"
-
 
 class SmoothProblem(NamedTuple):
     """A function, and what is known of it.
@@ -31,7 +29,7 @@ class SmoothProblem(NamedTuple):
 def problems(seed=0):
     """All of them, by name; needs float64."""
     rng = np.random.default_rng(seed)
-    made = {CONDITION.format(condition): quadratic(rng, condition) for condition in (1e2, 1e4, 1e6)}
+    made = {f"quadratic, condition 1e{digits}": quadratic(rng, 10.0**digits) for digits in (2, 4, 6)}
     return made | {
         "least squares, rank 30 of 100": low_rank(rng),
         "logistic regression": logistic(rng, 0.0),
@@ -39,7 +37,7 @@ def problems(seed=0):
         "log-sum-exp": log_sum_exp(rng),
         "Huber regression": huber(rng),
         "fourth powers": fourth_powers(rng),
-        "quadratic + cube of the norm": cubic(rng),
+        "cubic regularisation": cubic(rng),
     }
 
 
@@ -61,7 +59,10 @@ def low_rank(rng, samples=200, size=100, rank=30):
     A, b = left @ right / size, rng.standard_normal(samples)
     best = np.linalg.lstsq(A, b)[0]
     X, y = jnp.asarray(A), jnp.asarray(b)
-    value = lambda x: jnp.sum((X @ x - y) ** 2) / 2  # noqa: E731
+
+    def value(x):
+        return jnp.sum((X @ x - y) ** 2) / 2
+
     return SmoothProblem(value, jnp.zeros(size), np.linalg.norm(A, 2) ** 2, float(value(jnp.asarray(best))))
 
 
@@ -80,7 +81,7 @@ def logistic(rng, strength, samples=400, size=50):
 
 
 def log_sum_exp(rng, terms=200, size=50, sharpness=0.5):
-    """s log sum exp((A x - b) / s), a smooth largest."""
+    """A smooth largest of A x - b: s log sum exp((A x - b) / s)."""
     A, b = rng.standard_normal((terms, size)), rng.standard_normal(terms)
     A = A - A.mean(0)  # so that it is bounded below
     X, y = jnp.asarray(A), jnp.asarray(b)
@@ -112,9 +113,12 @@ def fourth_powers(rng, samples=100, size=50):
 
 
 def cubic(rng, size=100, condition=1e4):
-    """x H x / 2 - b x + |x|^3 / 6, the subproblem of a method of second order."""
+    """A quadratic + |x|^3 / 6, the subproblem of a method of second order."""
     H, b = jnp.asarray(spectrum(rng, size, condition)), jnp.asarray(rng.standard_normal(size))
-    value = lambda x: x @ H @ x / 2 - b @ x + jnp.sum(x**2 + 1e-300) ** 1.5 / 6  # noqa: E731
+
+    def value(x):
+        return x @ H @ x / 2 - b @ x + jnp.sum(x**2 + 1e-300) ** 1.5 / 6
+
     return local(value, 10 * jnp.ones(size), solved(value, jnp.ones(size), 1.0).minimum)
 
 
