@@ -145,6 +145,20 @@ class TestWithoutAStepSize:
         assert np.all(params == 0)
 
 
+    @pytest.mark.parametrize("make", [adanag, ac_fgm, graal])
+    def test_no_run_breaks_long_after_it_has_converged(self, make):
+        """Differences of values are nothing but rounding there, on twenty quadratics that are written as sums."""
+
+        def last_of(seed):
+            basis, _ = jnp.linalg.qr(jax.random.normal(jax.random.key(seed), (20, 20)))
+            H, b = basis @ jnp.diag(jnp.geomspace(0.01, 1, 20)) @ basis.T, basis.sum(1)
+            params, base = run(make(), lambda x: x @ H @ x / 2 - b @ x, np.ones(20), 3000)
+            return params, H @ base[-1] - b
+
+        params, gradient = jax.vmap(last_of)(jnp.arange(20))
+        assert np.all(np.isfinite(params)) and np.abs(gradient).max() < 1e-7
+
+
 def in_jax_logistic(problem):
     X, signs = jnp.asarray(problem.features), jnp.asarray(problem.signs)
 
