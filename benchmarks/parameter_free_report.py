@@ -5,6 +5,7 @@ Results are curves, (gradients, relative errors), by problem, estimate and metho
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.lines import Line2D
 
 from benchmarks.pictures import BLUE, GREEN, PINK, SKY
 from benchmarks.report import heading, table
@@ -89,7 +90,7 @@ def plot(results, budget):
         ax.set(xlabel="gradients")
     for ax in axes[:, 0]:
         ax.set(ylabel="$(f - f^*) / (f_0 - f^*)$")
-    handles = [plt.Line2D([], [], color=color, label=method) for method, color in COLORS.items()]
-    handles += [plt.Line2D([], [], color="k", ls=style, lw=1, label=f"told {told}") for told, style in STYLES.items()]
+    handles = [Line2D([], [], color=color, label=method) for method, color in COLORS.items()]
+    handles += [Line2D([], [], color="k", ls=style, lw=1, label=f"told {told}") for told, style in STYLES.items()]
     fig.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     return fig

@@ -91,7 +91,7 @@ def graal(
     >>> f = lambda x: 0.5 * jnp.sum(jnp.array([100.0, 1.0]) * x**2)
     >>> tx, params = graal(smoothness=1e12), jnp.array([1.0, 1.0])
     >>> state = tx.init(params)
-    >>> for _ in range(60):
+    >>> for _ in range(100):
     ...     updates, state = tx.update(jax.grad(f)(params), state, params, value=f(params), value_fn=f)
     ...     params += updates
     >>> bool(state.step_size > 1e-3)  # of steps that began at 1e-13

@@ -144,7 +144,6 @@ class TestWithoutAStepSize:
         params, _ = run(make(), lambda x: 0.5 * jnp.sum(x**2), np.zeros(3), 50)  # there already
         assert np.all(params == 0)
 
-
     @pytest.mark.parametrize("make", [adanag, ac_fgm, graal])
     def test_no_run_breaks_long_after_it_has_converged(self, make):
         """Differences of values are nothing but rounding there, on twenty quadratics that are written as sums."""
