@@ -35,7 +35,9 @@ from nag_optax.methods.adan import adan
 from nag_optax.methods.adanag import adanag
 from nag_optax.methods.agg_mo import agg_mo
 from nag_optax.methods.agnes import agnes, agnes_constants
+from nag_optax.methods.feg import feg
 from nag_optax.methods.fista import fista
+from nag_optax.methods.graal import graal
 from nag_optax.methods.halpern import halpern
 from nag_optax.methods.heavy_ball import heavy_ball
 from nag_optax.methods.item import item
@@ -101,6 +103,7 @@ __all__ = [
     "theory",
     "triple_momentum",
     # fixed points and games
+    "feg",
     "halpern",
     # inside adaptive methods
     "adan",
@@ -120,6 +123,7 @@ __all__ = [
     "ac_fgm",
     "adanag",
     "fista",
+    "graal",
     "losses",
     "minimize",
     "path",

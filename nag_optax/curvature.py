@@ -37,6 +37,16 @@ def ascent(value_fn: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda params: jax.tree.map(jnp.conj, jax.grad(value_fn)(params))
 
 
+def value_and_ascent(value_fn: Callable[[Any], Any]) -> Callable[[Any], tuple[Array, Any]]:
+    """The value of a function, and its `ascent`."""
+
+    def both(params: Any) -> tuple[Array, Any]:
+        value, gradient = jax.value_and_grad(value_fn)(params)
+        return value, jax.tree.map(jnp.conj, gradient)
+
+    return both
+
+
 def between(f_old: Array, f_new: Array, slope: Array, turn: Array, squared_change: Array) -> Array:
     """|dg|^2 / (2 D(x_old, x_new)), the curvature that parameter-free methods use; 0 where it would be 0 / 0.
 

@@ -27,7 +27,7 @@ Linear = optax.GradientTransformation | Rule | Callable[[Any], optax.GradientTra
 """A transformation with its learning rate, a rule, or a function of a proximal operator that makes a transformation."""
 
 TOLERANCE = 1e-9
-SIZES = (1e-6, 1.0, 1e6)
+SIZES, OTHER = (1e-6, 1.0, 1e6), 3
 
 
 class StepMatrix(NamedTuple):
@@ -100,19 +100,19 @@ def maker(tx: Linear) -> Callable[[Any], optax.GradientTransformationExtraArgs]:
 
 def _check_linear(make: Any, points: np.ndarray, columns: int, steps: int, output: str) -> None:
     """Compares with what the method makes of small and large random vectors, and of gradients that turn back, as a
-    restart looks for, from a random start.
+    restart looks for, from a random start, in another dimension.
     """
     rng = np.random.default_rng(0)
     turning = (-0.1) ** (np.arange(columns) % 8)
     for size in (*SIZES, turning[:, None]):
-        fed, start = rng.standard_normal((columns, columns)), rng.standard_normal(columns)
+        fed, start = rng.standard_normal((columns, columns + OTHER)), rng.standard_normal(columns + OTHER)
         fed = size * (fed[0] if np.ndim(size) else fed)
         seen = np.concatenate(_run(make, fed[:steps], fed[steps:], start, output))
         expected = start + points @ fed
         if not np.allclose(seen, expected, rtol=TOLERANCE, atol=TOLERANCE * np.abs(expected).max()):
             raise ValueError(
-                "tx must have updates that are linear in the gradients and do not depend on params: no adaptive "
-                "method, clipping, restart, weight decay, or state of few digits."
+                "tx must have updates that are linear in the gradients, entry by entry, and depend on nothing else: no "
+                "adaptive method, clipping, restart, weight decay, or state of few digits."
             )
 
 

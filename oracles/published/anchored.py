@@ -1,6 +1,6 @@
-"""Methods for fixed points and proximal points, as their papers print them.
+"""Methods for fixed points, proximal points and games, as their papers print them.
 
-The first argument is a residual, (point, update) -> point - map(point).
+The first argument of most is a residual, (point, update) -> point - map(point).
 """
 
 import itertools
@@ -39,3 +39,14 @@ def guler(residual, y):
         y = x_next + (t - 1) / t_next * (x_next - x) + t / t_next * (x_next - y)
         x = x_next
         yield y, x, None
+
+
+def feg(operator, z, L):
+    """Lee & Kim's FEG for monotone operators. Yields the point after every evaluation, and the last whole z_k."""
+    z_0 = z
+    for k in itertools.count():
+        b = 1 / (k + 1)
+        ahead = z + b * (z_0 - z) - (1 - b) / L * operator(z, 2 * k)
+        yield ahead, z, None
+        z = z + b * (z_0 - z) - operator(ahead, 2 * k + 1) / L
+        yield z, z, None

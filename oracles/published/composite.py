@@ -95,3 +95,30 @@ def ac_fgm(value, gradient, prox, x, L, beta=1 - 6**0.5 / 3, alpha=0.1):
         L = ((g_new - g) ** 2).sum() / (2 * (f - f_new - g_new @ (x - x_new)))
         f, g, x = f_new, g_new, x_new
         yield x
+
+
+def graal(value, gradient, x, L, theta, gamma):
+    """Accelerated GRAAL of Borodich & Kovalev, from eta_0 = nu / L. Yields xt and xb.
+
+    While step sizes grow as they may, beta is 1, and xb is xt: rounding must not come between them.
+    """
+    nu = gamma / (4 * theta * (1 + gamma) ** 2)
+
+    def Lambda(a, b):
+        change = gradient(a) - gradient(b)
+        if not change.any():
+            return np.inf
+        return 2 * (value(a) - value(b) - gradient(b) @ (a - b)) / (change @ change)
+
+    eta = eta_old = H = H_old = nu / L
+    beta, xt, xb = 1.0, x, x
+    while True:
+        alpha = (1 + gamma) * eta / (H + (1 + gamma) * eta)
+        x, x_old = x - eta * gradient(xt), x
+        xb = beta * xt + (1 - beta) * xb
+        xt, xt_old = alpha * (x + theta * (x - x_old)) + (1 - alpha) * xb, xt
+        yield xt, xb
+        shortest = min(Lambda(xb, xt_old), Lambda(xb, xt))
+        eta, eta_old = min((1 + gamma) * eta, nu * H_old * shortest / eta_old), eta
+        H, H_old = H + eta, H
+        beta = 1.0 if eta == (1 + gamma) * eta_old else eta / (alpha * H)

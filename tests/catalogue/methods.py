@@ -6,7 +6,7 @@ import optax
 
 import nag_optax as no
 from nag_optax import momenta
-from oracles.published import accelerated, anchored, maps, stochastic
+from oracles.published import accelerated, maps, stochastic
 from tests.catalogue.row import STEPS, Published, Row, to_zero
 
 OF_CLASS = {"smoothness": 1.0, "strong_convexity": 0.05}
@@ -114,12 +114,6 @@ METHODS = {
         Published(lambda L: no.nag_g(1 / L, STEPS), accelerated.nag_g, (STEPS,)),
         ("dual NAG, |g(y_N)|^2",),
     ),
-    "halpern": Row(
-        no.halpern,
-        {"step_size": 1.0},
-        Published(lambda L: no.halpern(2 / L), anchored.of_gradients),
-        ("Halpern, |x_N - T(x_N)|^2", "APPM, |y_N - J(y_N)|^2"),
-    ),
     "triple_momentum": Row(
         no.triple_momentum,
         OF_CLASS,
@@ -189,33 +183,6 @@ METHODS = {
         no.nadam,
         {"learning_rate": 0.05},
         Published(lambda L: no.nadam(1e-3, eps=1e-4), stochastic.nadam, (1e-3, 0.9, 0.999, 1e-4, 0.004)),
-    ),
-    "fista": Row(
-        no.fista,
-        {"step_size": 0.5, "prox": no.prox.none()},
-        Published(lambda L: no.fista(1 / L, no.prox.none(), restart=None), accelerated.nag),
-        ("FISTA, f + g at x_N",),
-    ),
-    "fista, strongly convex": Row(
-        no.fista,
-        {
-            "step_size": 0.5,
-            "prox": no.prox.none(),
-            "momentum": momenta.chambolle_pock(0.5, 0.05),
-            "restart": None,
-        },
-        "its momentum: test_chambolle_and_pock_s_momentum_keeps_its_recursion_and_its_bound",
-        "that of Chambolle & Pock: test_chambolle_and_pock_s_momentum_keeps_its_recursion_and_its_bound",
-    ),
-    "adanag": Row(
-        no.adanag,
-        {"smoothness": 1.0},
-        "it needs values of the loss, and rounding decides after fifty steps: test_adanag_takes_the_published_steps",
-    ),
-    "ac_fgm": Row(
-        no.ac_fgm,
-        {"smoothness": 1.0},
-        "it needs values of the loss, and rounding decides after fifty steps: test_ac_fgm_takes_the_published_steps",
     ),
     "lion": Row(
         no.lion,

@@ -98,7 +98,8 @@ NEEDED = {
 def use(made, name):
     """The first update of what a factory has made, or what else it is for."""
     if isinstance(made, optax.GradientTransformation):
-        extra = {"value": loss(PARAMS), "value_fn": loss} if name.endswith((".adanag", ".ac_fgm", ".fista")) else {}
+        of_values = (".adanag", ".ac_fgm", ".fista", ".graal")
+        extra = {"value": loss(PARAMS), "value_fn": loss} if name.endswith(of_values) else {}
         made = optax.with_extra_args_support(made)
         params = PARAMS[None] if name.startswith("maps.") else PARAMS
         of_replica = jax.vmap(lambda p: made.update(p, made.init(p), p, **extra)[0], axis_name="replica")
@@ -125,7 +126,7 @@ TRUE = {"True", "numpy True"}
 AT_LEAST_0 = POSITIVE | {"0"}
 BACKWARDS = {"-1", "-0.5", "jax -1", "jax int -1", "numpy -1", "schedule of the negative"}
 LEGITIMATE = {
-    "a advantage condition_number eps factor growth kappa long_step noise radius tol": POSITIVE,
+    "a advantage condition_number eps factor gamma growth kappa long_step noise radius theta tol": POSITIVE,
     "scale smoothness": POSITIVE | {"None"},
     "decay delta l1_strength l2_strength learning_rate_power momentum_decay prox_strong_convexity strength": AT_LEAST_0,
     "strong_convexity": AT_LEAST_0,

@@ -84,8 +84,9 @@ def test_params_and_state_may_be_donated_together(name):
 @every_transformation
 @pytest.mark.parametrize("bad", [jnp.nan, jnp.inf])
 def test_bad_gradients_pass_through_unhidden(name, bad):
-    start, _, _ = quadratic(jnp.float32)
+    start, loss, _ = quadratic(jnp.float32)
     tx = CATALOGUE[name].make()
     _, state = plain_step(name)(start, tx.init(start))
-    updates, _ = tx.update(jax.tree.map(lambda x: jnp.full_like(x, bad), start), state, start, value=1.0)
+    gradients = jax.tree.map(lambda x: jnp.full_like(x, bad), start)
+    updates, _ = tx.update(gradients, state, start, value=1.0, value_fn=loss)
     assert not any(jnp.isfinite(u).any() for u in jax.tree.leaves(updates))

@@ -10,6 +10,10 @@ from tests.catalogue import CATALOGUE, KINDS, REDUCING
 from trainer.parallel.traffic import COLLECTIVES
 
 
+def loss(params):
+    return sum(jnp.sum(p**2) for p in jax.tree.leaves(params))
+
+
 @pytest.mark.parametrize(
     ("name", "axis_type", "init"),
     [
@@ -28,7 +32,7 @@ def test_state_and_updates_inherit_sharding(name, axis_type, init):
         else:  # jit(init) alone would put everything on one device on an Auto mesh
             shardings = state_shardings(tx, params)
             state = jax.jit(tx.init, out_shardings=shardings)(params)
-        update = jax.jit(lambda g, s, p: tx.update(g, s, p, value=1.0))
+        update = jax.jit(lambda g, s, p: tx.update(g, s, p, value=1.0, value_fn=loss))
         updates, after = update(params, state, params)
 
     def buffers(tree):

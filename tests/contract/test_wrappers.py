@@ -104,7 +104,7 @@ def test_survives_vmap(name):
 def test_apply_if_finite_skips_a_bad_gradient_and_leaves_the_state_intact(name):
     start, loss, _ = quadratic(jnp.float32)
     tx = optax.apply_if_finite(CATALOGUE[name].make(), max_consecutive_errors=3)
-    update = jax.jit(lambda g, s, p, value: tx.update(g, s, p, value=value))
+    update = jax.jit(lambda g, s, p, value: tx.update(g, s, p, value=value, value_fn=loss))
     updates, state = update(gradient(loss, start), tx.init(start), start, loss(start))
     params = optax.apply_updates(start, updates)
     bad = jax.tree.map(lambda x: jnp.full_like(x, jnp.nan), params)

@@ -15,7 +15,8 @@ NAMES = [*KINDS, "nadam", "compensated", "stochastic_rounding", "nag, weight dec
 
 
 def loss(params):
-    return sum(jnp.sum(p**2) for p in jax.tree.leaves(params) if isinstance(p, jax.Array))
+    """Of what is trained throughout, wherever it stands."""
+    return sum(jnp.sum(p**2) for p in jax.tree.leaves(params.get("head", params)))
 
 
 def make(name):

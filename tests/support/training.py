@@ -19,12 +19,16 @@ def evaluate(name, state, params, later_links=None):
 
 
 def quadratic(dtype):
-    """A pytree with a scalar leaf, and one that is worth quantising; condition number 20."""
+    """A pytree with a scalar leaf, and one that is worth quantising; condition number 20. Its loss is a sum over the
+    leaves, so that of a part of them, as a mask leaves it, is their share.
+    """
     start = {"w": jnp.ones((8, 128), dtype), "b": jnp.asarray(-1.0, dtype), "v": (jnp.full((4,), 2.0, dtype),)}
+    curvatures = {"b": 1, "v": 0.05, "w": 0.2}
 
     def loss(params):
         return sum(
-            c * jnp.sum(jnp.abs(p) ** 2) / 2 for c, p in zip((1, 0.05, 0.2), jax.tree.leaves(params), strict=True)
+            curvatures[path[0].key] * jnp.sum(jnp.abs(p) ** 2) / 2
+            for path, p in jax.tree_util.tree_leaves_with_path(params)
         )
 
     return start, loss, 0.0
@@ -57,8 +61,8 @@ def gradient(loss, params):
 
 def step(tx, loss):
     def one(params, state):
-        value = loss(params)
-        updates, state = tx.update(gradient(loss, params), state, params, value=value, an_unknown_argument=None)
+        arguments = {"value": loss(params), "value_fn": loss, "an_unknown_argument": None}
+        updates, state = tx.update(gradient(loss, params), state, params, **arguments)
         return optax.apply_updates(params, updates), state
 
     return one

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nag_optax import ac_fgm, adanag, fista, momenta, prox
+from nag_optax import ac_fgm, adanag, fista, graal, momenta, prox
 from oracles.published import composite
 from tests.support.composite_problems import lasso, lasso_with_known_optimum
 from tests.support.problems import Logistic
@@ -126,7 +126,16 @@ class TestWithoutAStepSize:
             1e-9,
         )
 
-    @pytest.mark.parametrize("make", [adanag, ac_fgm])
+    @pytest.mark.parametrize(("theta", "gamma"), [(0.5, 0.5), (2.0, 1.0)])
+    def test_graal_takes_the_published_steps(self, theta, gamma):
+        problem = Logistic()
+        twin = composite.graal(problem.value, problem.gradient, problem.start, 5.0, theta, gamma)
+        points = list(itertools.islice(twin, 30))
+        params, base = run(graal(5.0, theta=theta, gamma=gamma), in_jax_logistic(problem), problem.start, 30)
+        close(params, np.array([xt for xt, _ in points]), 1e-9)
+        close(base, np.array([xb for _, xb in points]), 1e-9)
+
+    @pytest.mark.parametrize("make", [adanag, ac_fgm, graal])
     def test_the_curvature_of_nothing_is_no_nan(self, make):
         params, _ = run(make(), lambda x: 0.5 * jnp.sum(x**2), np.ones(3), 2000)
         assert np.all(np.isfinite(params)) and np.abs(params[-1]).max() < 1e-6
@@ -134,6 +143,19 @@ class TestWithoutAStepSize:
         assert np.all(np.isfinite(params))
         params, _ = run(make(), lambda x: 0.5 * jnp.sum(x**2), np.zeros(3), 50)  # there already
         assert np.all(params == 0)
+
+    @pytest.mark.parametrize("make", [adanag, ac_fgm, graal])
+    def test_no_run_breaks_long_after_it_has_converged(self, make):
+        """Differences of values are nothing but rounding there, on twenty quadratics that are written as sums."""
+
+        def last_of(seed):
+            basis, _ = jnp.linalg.qr(jax.random.normal(jax.random.key(seed), (20, 20)))
+            H, b = basis @ jnp.diag(jnp.geomspace(0.01, 1, 20)) @ basis.T, basis.sum(1)
+            params, base = run(make(), lambda x: x @ H @ x / 2 - b @ x, np.ones(20), 3000)
+            return params, H @ base[-1] - b
+
+        params, gradient = jax.vmap(last_of)(jnp.arange(20))
+        assert np.all(np.isfinite(params)) and np.abs(gradient).max() < 1e-7
 
 
 def in_jax_logistic(problem):

@@ -12,7 +12,7 @@ from nag_optax import momenta, theory
 from nag_optax.methods.nag import nag_rule
 from nag_optax.methods.ogm import ogm_rule
 from oracles.published import accelerated, composite
-from tests.catalogue.methods import METHODS
+from tests.catalogue import CATALOGUE
 
 N = 7
 
@@ -81,6 +81,8 @@ NO_MATRIX = {
     "rmsprop": optax.rmsprop(0.1),
     "clipping": optax.chain(optax.clip_by_global_norm(100.0), optax.sgd(0.1)),
     "sign": optax.sign_sgd(0.1),
+    "a mean": optax.chain(optax.centralize(), optax.sgd(0.1)),
+    "a width": optax.chain(no.links.scale_by_inverse_sqrt_size(), optax.sgd(0.1)),
     "noise": optax.chain(optax.add_noise(0.1, 0.5, 0), optax.sgd(0.1)),
     "weight decay": no.nag(0.1, weight_decay=0.1),
     "restart": no.nag(0.1, momenta.nesterov(), restart="gradient"),
@@ -100,14 +102,14 @@ def test_methods_that_are_not_linear_are_refused(name):
         theory.step_matrix(NO_MATRIX[name], 4)
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", CATALOGUE)
 def test_every_method_of_the_catalogue_has_one_or_is_refused_in_words(name):
     """Whatever it says is true of two updates with gradients that it has not seen."""
-    tx = METHODS[name].make()
+    tx = CATALOGUE[name].make()
     try:
         H = theory.step_matrix(tx, 2)
     except ValueError as error:
-        assert str(error).startswith(("tx must", "adanag needs", "ac_fgm needs", "restart=", "value"))
+        assert str(error).startswith(("tx must", "adanag needs", "ac_fgm needs", "graal needs", "restart=", "value"))
         return
     gradients = np.random.default_rng(3).normal(0, 0.3, (2, 5))
     params = jnp.ones(5)
