@@ -81,7 +81,7 @@ NO_MATRIX = {
     "rmsprop": optax.rmsprop(0.1),
     "clipping": optax.chain(optax.clip_by_global_norm(100.0), optax.sgd(0.1)),
     "sign": optax.sign_sgd(0.1),
-    "a mean": optax.chain(optax.centralize(), optax.sgd(0.1)),
+    "a mean": optax.chain(optax.stateless(lambda g, params: g - jnp.mean(g)), optax.sgd(0.1)),
     "a width": optax.chain(no.links.scale_by_inverse_sqrt_size(), optax.sgd(0.1)),
     "noise": optax.chain(optax.add_noise(0.1, 0.5, 0), optax.sgd(0.1)),
     "weight decay": no.nag(0.1, weight_decay=0.1),
