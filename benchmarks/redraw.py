@@ -2,7 +2,7 @@
 
     python -m benchmarks.redraw update --table benchmarks/results/update-cpu.csv --out update
 
-The table of `benchmarks.training` is its file of runs.
+The tables of `benchmarks.training` and `benchmarks.maps` are their files of runs.
 """
 
 import argparse
@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import convex_report, precision, update_report
+from benchmarks.maps import MAPS
 from benchmarks.pictures import as_png
 from benchmarks.report import add_out, outputs
 from benchmarks.runs import Runs
@@ -44,9 +45,9 @@ def low_precision(path):
     )
 
 
-def of_trainings(path):
+def of_trainings(comparison):
     """Outcomes by task."""
-    return TRAINING.plot(Runs(path, read_only=True))
+    return lambda path: comparison.plot(Runs(path, read_only=True))
 
 
 def update(path):
@@ -54,7 +55,8 @@ def update(path):
     return update_report.plot([typed(update_report.Row, row) for row in read(path)])
 
 
-KINDS = {"convex": convex, "precision": low_precision, "training": of_trainings, "update": update}
+KINDS = {"convex": convex, "precision": low_precision, "update": update}
+KINDS |= {"maps": of_trainings(MAPS), "training": of_trainings(TRAINING)}
 
 
 def read(path):
