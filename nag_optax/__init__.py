@@ -51,6 +51,9 @@ from nag_optax.methods.nag import nag, scale_by_nag
 from nag_optax.methods.nag_g import nag_g
 from nag_optax.methods.ogm import ogm
 from nag_optax.methods.ogm_g import ogm_g
+from nag_optax.methods.optista import optista
+from nag_optax.methods.pogm import pogm
+from nag_optax.methods.proximal_gradient import proximal_gradient
 from nag_optax.methods.qhm import qhm
 from nag_optax.methods.robust_momentum import robust_momentum
 from nag_optax.methods.signum import signum
@@ -126,8 +129,11 @@ __all__ = [
     "graal",
     "losses",
     "minimize",
+    "optista",
     "path",
+    "pogm",
     "prox",
+    "proximal_gradient",
     # scale: around any optimizer
     "diloco",
     "ema_nesterov",

@@ -29,8 +29,8 @@ def reanchor(tx: optax.GradientTransformation, state: Any, params: Any) -> Any:
 
     Velocities, moments and counters of leaves with the same path and shape are kept, in the dtypes of the new
     transformation; new and resized leaves start at zero. Stored points are reset to the new params: slow weights start
-    a period there, `fista` restarts its momentum, and `adanag`, `ac_fgm`, `graal` and `feg` start from scratch. A
-    restart test forgets its reference.
+    a period there, `fista` and `pogm` restart their momentum, and `adanag`, `ac_fgm`, `graal`, `feg` and `optista`
+    start from scratch. A restart test forgets its reference.
 
     Args:
       tx: the transformation to continue with.

@@ -1,17 +1,17 @@
 """The argument ``method`` of `nag_optax.minimize` as a `Method`."""
 
+from collections.abc import Callable
 from typing import Any
-
-from jax import Array
 
 from nag_optax import trees
 from nag_optax.methods.ac_fgm import ac_fgm
 from nag_optax.methods.adanag import adanag
 from nag_optax.methods.fista import fista
+from nag_optax.methods.pogm import pogm
 from nag_optax.prox.operator import is_none
-from nag_optax.scalars import scalar_at
+from nag_optax.scalars import Scalar, scalar_at
 from nag_optax.solve.backtracking import full_backtracking
-from nag_optax.solve.by_transformation import by_transformation
+from nag_optax.solve.by_transformation import ProximalPoint, by_transformation
 from nag_optax.solve.method import Method, Problem
 from nag_optax.validation import check_choice, is_transformation, number_or_schedule
 
@@ -23,8 +23,9 @@ def chosen_method(method: Any, prox: Any, step_size: Any) -> Method:
       TypeError: if it is none of these.
       ValueError: for an unknown name, or one that cannot do what is asked.
     """
-    if (step_size is not None) != (isinstance(method, str) and method == "fista"):
-        raise ValueError(f"step_size is for method='fista', which needs it; got {step_size!r} with method {method!r}.")
+    if (step_size is not None) != (isinstance(method, str) and method in ("fista", "pogm")):
+        needed = "step_size is for method='fista' and method='pogm', which need it"
+        raise ValueError(f"{needed}; got {step_size!r} with method {method!r}.")
     if isinstance(method, Method):
         return method
     if not isinstance(method, str):
@@ -32,7 +33,7 @@ def chosen_method(method: Any, prox: Any, step_size: Any) -> Method:
             kind = type(method).__name__
             raise TypeError(f"method must be a name, a Method or a gradient transformation, got {kind}.")
         return by_transformation(method)
-    check_choice("method", method, ("full_backtracking", "fista", "adanag", "ac_fgm"))
+    check_choice("method", method, ("full_backtracking", "fista", "pogm", "adanag", "ac_fgm"))
     match method:
         case "fista":
             step_size = number_or_schedule("step_size", step_size, above=0)
@@ -40,16 +41,26 @@ def chosen_method(method: Any, prox: Any, step_size: Any) -> Method:
                 fista(step_size, prox),
                 lambda problem, at, gradient, state: (state.base.params, scalar_at(step_size, state.step - 1)),
             )
+        case "pogm":
+            step_size = number_or_schedule("step_size", step_size, above=0)
+            proximal_point = _from_params(lambda state: scalar_at(step_size, state.step - 1))
+            return by_transformation(pogm(step_size, prox), proximal_point)
         case "adanag":
             if not is_none(prox):
                 raise ValueError("method: 'adanag' is for smooth problems; use another one, or prox=None.")
             return by_transformation(adanag())
         case "ac_fgm":
-            return by_transformation(ac_fgm(prox), None if is_none(prox) else _proximal_step)
+            proximal_point = None if is_none(prox) else _from_params(lambda state: state.step_size)
+            return by_transformation(ac_fgm(prox), proximal_point)
         case _:
             return full_backtracking()
 
 
-def _proximal_step(problem: Problem, params: Any, gradient: Any, state: Any) -> tuple[Any, Array]:
-    """From params themselves: those of ac_fgm are averages, which have no zeros."""
-    return problem.prox(trees.plus(params, -state.step_size, gradient), state.step_size), state.step_size
+def _from_params(step_size_of: Callable[[Any], Scalar]) -> ProximalPoint:
+    """The proximal step from params: that of the method begins elsewhere, or its params are averages without zeros."""
+
+    def point(problem: Problem, params: Any, gradient: Any, state: Any) -> tuple[Any, Scalar]:
+        step_size = step_size_of(state)
+        return problem.prox(trees.plus(params, -step_size, gradient), step_size), step_size
+
+    return point

@@ -21,7 +21,7 @@ from nag_optax.solve.source import source_of
 from nag_optax.solve.watch import Watch
 from nag_optax.solve.working_set import Columns, Sight, WorkingSets, check_rows, look
 
-BY_GRADIENTS = ("full_backtracking", "fista")
+BY_GRADIENTS = ("full_backtracking", "fista", "pogm")
 """Methods that ask for gradients only, and differentiate nothing themselves."""
 
 

@@ -68,9 +68,10 @@ def minimize(
       prox: an operator of `nag_optax.prox`, or a function ``(params, step_size) -> params``; None for g = 0.
       linear: A, where f is a function of A params: an array [m, n], a BCOO or BCSR of ``jax.experimental.sparse``, or a
         linear function of params, or an affine one; ``fun(A params, *args)`` then returns f. It makes steps cheaper.
-      method: "full_backtracking", which needs to know nothing; "fista" with ``step_size``; "adanag" (g = 0) or
-        "ac_fgm", which have no line search; any Optax transformation (g = 0); or a `Method` of `nag_optax.extend`.
-      step_size: of "fista", at most 1 / L.
+      method: "full_backtracking", which needs to know nothing; "fista" or "pogm" with ``step_size``; "adanag"
+        (g = 0) or "ac_fgm", which have no line search; any Optax transformation (g = 0); or a `Method` of
+        `nag_optax.extend`.
+      step_size: of "fista" and "pogm", at most 1 / L.
       tol: at which to stop: the gradient mapping is smaller than this, relative to |grad f| + |x| L (or to its initial
         size, where that is smaller), and the value has fallen by less, relatively, in the last fifth of the steps, and
         is not on a plateau. No unit of the problem matters, nor where it starts. Positive.

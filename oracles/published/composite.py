@@ -7,7 +7,7 @@ import itertools
 
 import numpy as np
 
-from oracles.published.accelerated import t_sequence
+from oracles.published.accelerated import last_theta, t_sequence
 
 
 def nesterov_momenta():
@@ -47,6 +47,54 @@ def monotone_fista(value, gradient, prox, x, s):
         y = x_next + t / t_next * (z - x_next) + (t - 1) / t_next * (x_next - x)
         rejected, x = x_next is x, x_next
         yield y, x, rejected
+
+
+def optista_thetas(horizon):
+    """theta_0, ..., theta_N of Jang, Das Gupta & Ryu: those of OGM, the last one included."""
+    return [*itertools.islice(t_sequence(), horizon), last_theta(horizon)]
+
+
+def optista(gradient, prox, x, L, horizon):
+    """Jang, Das Gupta & Ryu's OptISTA, in its three sequences. Yields x and y; it ends after ``horizon`` updates."""
+    thetas = optista_thetas(horizon)
+    square = thetas[-1] ** 2
+    y = z = x
+    for theta, following in itertools.pairwise(thetas):
+        gamma = 2 * theta * (square - 2 * theta**2 + theta) / square
+        y_next = prox(y - gamma / L * gradient(x), gamma / L)
+        z_next = x + (y_next - y) / gamma
+        x = z_next + (theta - 1) / following * (z_next - z) + theta / following * (z_next - x)
+        y, z = y_next, z_next
+        yield x, y
+
+
+def pogm(gradient, prox, x, s, horizon=None, restart=False):
+    """Taylor, Hendrickx & Glineur's POGM, in the notation and with the restart of Kim & Fessler. Yields x,
+    and whether it restarts there.
+    """
+    t, zeta = 1.0, s
+    u = y = z = x
+    for k in itertools.count(1):
+        t_next = (1 + np.sqrt(1 + (8 if k == horizon else 4) * t**2)) / 2
+        beta, gamma = (t - 1) / t_next, t / t_next
+        g = gradient(x)
+        u_next = x - s * g
+        z_next = u_next + beta * (u_next - u) + gamma * (u_next - x) - beta * s / zeta * (x - z)
+        zeta = s * (1 + beta + gamma)
+        x_next = prox(z_next, zeta)
+        mapping = g - (x_next - z_next) / zeta
+        y_next = x - s * mapping
+        restarts = restart and -mapping @ (y_next - y) < 0
+        t = 1.0 if restarts else t_next
+        u, x, y, z = u_next, x_next, y_next, z_next
+        yield x, restarts
+
+
+def proximal_gradient(gradient, prox, x, steps):
+    """Forward and backward, with the steps of an iterable. Yields x."""
+    for s in steps:
+        x = prox(x - s * gradient(x), s)
+        yield x
 
 
 def adanag(value, gradient, x, L):

@@ -24,6 +24,9 @@ KINDS = [
     "agg_mo",
     "adan",
     "fista",
+    "optista",
+    "pogm",
+    "proximal_gradient",
     "adanag",
     "ac_fgm",
     "graal",
@@ -42,7 +45,7 @@ PARAMETER_FREE = {"adanag", "ac_fgm", "graal"}
 # They sum over all leaves, and so over all devices.
 REDUCING = (
     PARAMETER_FREE
-    | {"fista", "muon", "muon, neurons", "orthogonalize", "normalize_neurons"}
+    | {"fista", "pogm", "muon", "muon, neurons", "orthogonalize", "normalize_neurons"}
     | {name for name in CATALOGUE if "restart" in name}
 )
 

@@ -50,4 +50,22 @@ SOLVING = {
         Published(lambda L: no.halpern(2 / L), anchored.of_gradients),
         ("Halpern, |x_N - T(x_N)|^2", "APPM, |y_N - J(y_N)|^2"),
     ),
+    "optista": Row(
+        no.optista,
+        {"smoothness": 1.0, "horizon": 500, "prox": no.prox.none()},
+        "with a prox: test_optista_takes_the_published_steps",
+        "L R^2 / (2 (theta_N^2 - 1)), exact: test_the_worst_case_of_optista_is_attained",
+    ),
+    "pogm": Row(
+        no.pogm,
+        {"step_size": 0.5, "prox": no.prox.none()},
+        "with a prox: test_pogm_takes_the_published_steps",
+        "with a horizon, by a semidefinite program: test_the_worst_case_over_all_functions",
+    ),
+    "proximal_gradient": Row(
+        no.proximal_gradient,
+        {"step_size": 0.5, "prox": no.prox.none()},
+        "with a prox: test_proximal_gradient_takes_its_steps_and_keeps_zeros",
+        "with silver steps: test_silver_steps_keep_their_rate_with_a_prox",
+    ),
 }

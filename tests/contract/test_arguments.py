@@ -98,8 +98,8 @@ NEEDED = {
 def use(made, name):
     """The first update of what a factory has made, or what else it is for."""
     if isinstance(made, optax.GradientTransformation):
-        of_values = (".adanag", ".ac_fgm", ".fista", ".graal")
-        extra = {"value": loss(PARAMS), "value_fn": loss} if name.endswith(of_values) else {}
+        asks = name.endswith((".adanag", ".ac_fgm", ".fista", ".graal", ".pogm"))
+        extra = {"value": loss(PARAMS), "value_fn": loss} if asks else {}
         made = optax.with_extra_args_support(made)
         params = PARAMS[None] if name.startswith("maps.") else PARAMS
         of_replica = jax.vmap(lambda p: made.update(p, made.init(p), p, **extra)[0], axis_name="replica")
@@ -141,7 +141,7 @@ LEGITIMATE = {
     "accumulator_dtype communication_dtype": {"None", "float"},
     "dtype": {"float"},
     "neurons": {"None", "0"},
-    "axes axis_name fallback linear map period prox q restart steps": {"None"},
+    "axes axis_name fallback horizon linear map period prox q restart steps": {"None"},
     "mask": {"None", "jax True", *TRUE},
     "has_aux history implicit_diff isotropic monotone progress reset_inner stationary verbose": TRUE,
     "max_seconds": POSITIVE | {"None"},

@@ -55,6 +55,7 @@ def test_no_false_alarm(name, zeros):
 MINIMIZERS = {
     "full_backtracking": {"prox": prox.l1(0.01), "history": True},
     "fista": {"prox": prox.l1(0.01), "step_size": 0.5},
+    "pogm": {"prox": prox.l1(0.01), "step_size": 0.5},
     "adanag": {},
     "ac_fgm": {"prox": prox.l1(0.01)},
 }

@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from nag_optax import eval_params, fista, minimize, momenta, nag, ogm, prox, restart
+from nag_optax import eval_params, fista, minimize, momenta, nag, ogm, pogm, prox, restart
 from nag_optax.extend import RestartTest, Verdict, full_backtracking
 
 CURVATURE = jnp.asarray([1.0, 0.01])
@@ -38,6 +38,7 @@ METHODS = {
     "nag": lambda test: nag(1.0, momenta.nesterov(), restart=test),
     "ogm": lambda test: ogm(1.0, restart=test),
     "fista": lambda test: fista(1.0, prox.none(), restart=test),
+    "pogm": lambda test: pogm(1.0, prox.none(), restart=test),
 }
 every_method = pytest.mark.parametrize("method", METHODS)
 

@@ -77,7 +77,15 @@ def test_pretrained_weights_after_init_stay(make):
     chex.assert_trees_all_close(train(tx, pretrained, 5, state)[0], pretrained)
 
 
-@pytest.mark.parametrize("tx", [no.fista(0.1, no.prox.none()), no.schedule_free(optax.sgd(0.1), 0.1), no.nag(0.1)])
+STORING_POINTS = [
+    no.fista(0.1, no.prox.none()),
+    no.pogm(0.1, no.prox.none()),
+    no.optista(10.0, 8, no.prox.none()),
+    no.schedule_free(optax.sgd(0.1), 0.1),
+]
+
+
+@pytest.mark.parametrize("tx", [*STORING_POINTS, no.nag(0.1)])
 def test_params_that_moved_are_where_the_method_goes_on(tx):
     params, state = train(tx)
     moved = jax.tree.map(lambda p: p + 100, params)

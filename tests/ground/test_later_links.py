@@ -20,6 +20,8 @@ METHODS = {
     "ogm": lambda: no.ogm(0.1),
     "agg_mo": lambda: no.agg_mo(0.1),
     "fista": lambda: no.fista(0.1, no.prox.none()),
+    "optista": lambda: no.optista(10.0, 9, no.prox.none()),
+    "pogm": lambda: no.pogm(0.1, no.prox.none()),
     "nadam": lambda: no.nadam(0.1),
     "snoo": lambda: no.snoo(optax.sgd(0.1), period=2),
     "gpa": lambda: no.gpa(optax.sgd(0.1)),

@@ -121,4 +121,4 @@ def test_every_method_says_what_it_was_told(name):
         told = row.arguments.get(argument)
         if isinstance(told, float) and argument in seen:
             assert float(seen[argument]) == pytest.approx(told)
-    assert momenta_seen or "step_size" in seen or name.startswith("fista")
+    assert momenta_seen or "step_size" in seen or name.startswith(("fista", "optista", "pogm", "proximal_gradient"))

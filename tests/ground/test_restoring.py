@@ -20,6 +20,8 @@ KINDS = {
     "adan": no.adan(0.1, weight_decay=0.1),
     "snoo": no.snoo(optax.adamw(0.1), period=2),
     "fista": no.fista(0.1, no.prox.l1(0.1)),
+    "optista": no.optista(1.0, 9, no.prox.l1(0.1)),
+    "pogm": no.pogm(0.1, no.prox.l1(0.1)),
 }
 
 

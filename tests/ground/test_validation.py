@@ -55,6 +55,8 @@ def test_a_schedule_that_rounding_takes_below_zero_goes_on_in_eager_updates():
         partial(no.nag, 0.1),
         lambda schedule: no.nag(0.1, weight_decay=schedule),
         lambda schedule: no.fista(schedule, prox.none()),
+        lambda schedule: no.pogm(schedule, prox.none()),
+        lambda schedule: no.proximal_gradient(schedule, prox.none()),
         lambda schedule: no.fista(0.1, prox.none(), momentum=schedule),
         lambda schedule: no.lookahead(optax.sgd(0.1), slow_step_size=schedule),
         lambda schedule: no.snoo(optax.sgd(0.1), schedule),

@@ -64,6 +64,7 @@ def sparse(A):
 KINDS = {
     "full_backtracking": (squares, {}),
     "fista": (squares, {"method": "fista", "step_size": 1 / Lasso.lipschitz}),
+    "pogm": (squares, {"method": "pogm", "step_size": 1 / Lasso.lipschitz}),
     "ac_fgm": (squares, {"method": "ac_fgm", "tol": 1e-8}),  # as slow as on the real problem
     "unrolled": (squares, {"implicit_diff": False, "max_steps": 100}),
     "matrix": (losses.squared(Lasso.y), {"linear": Lasso.A}),

@@ -1,12 +1,14 @@
 """Where complex numbers meet real ones: mixed trees, images, arguments, transformations, and what is refused."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 
-from nag_optax import Status, ac_fgm, eval_params, fista, losses, minimize, prox
+from nag_optax import Status, ac_fgm, eval_params, fista, losses, minimize, pogm, prox
 from tests.solve.test_complex import Lasso, ista, normal, squares
 
 pytestmark = [
@@ -68,7 +70,7 @@ def test_complex_arguments_of_real_params_stay_complex():
     np.testing.assert_allclose(found.params, twin, atol=1e-8)
 
 
-@pytest.mark.parametrize("make", [lambda p: fista(1 / Lasso.lipschitz, p), ac_fgm])
+@pytest.mark.parametrize("make", [partial(fista, 1 / Lasso.lipschitz), partial(pogm, 1 / Lasso.lipschitz), ac_fgm])
 def test_transformations_take_conjugated_gradients(make):
     tx, x = make(prox.l1(Lasso.strength)), jnp.zeros(20, complex)
 

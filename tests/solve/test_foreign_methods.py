@@ -87,19 +87,19 @@ def test_a_method_that_returns_something_else_is_named():
         minimize(least_squares, jnp.zeros(2), method=lost)
 
 
-@pytest.mark.parametrize(("method", "of_a_step"), [("fista", 1), ("ac_fgm", 2)])
+@pytest.mark.parametrize(("method", "of_a_step"), [("fista", 1), ("pogm", 2), ("ac_fgm", 2)])
 def test_the_prox_is_applied_once_at_a_point(method, of_a_step):
-    """FISTA's own proximal step is the point that it reports; AC-FGM takes one from another point than it reports."""
+    """FISTA's own proximal step is the point that it reports; the others take one from another point."""
     calls = []
 
     def counted(params, step_size):
         jax.debug.callback(lambda: calls.append(1))
         return prox.l1(1.0)(params, step_size)
 
-    step_size = {"step_size": 0.2} if method == "fista" else {}
+    step_size = {"step_size": 0.2} if method != "ac_fgm" else {}
     solution = minimize(least_squares, jnp.zeros(2), prox=counted, method=method, tol=1e-30, max_steps=20, **step_size)
     jax.block_until_ready(solution)
     jax.effects_barrier()
     steps = int(solution.steps)
-    search = 0 if method == "fista" else len(calls) - of_a_step * steps  # AC-FGM looks for its first step size
+    search = 0 if method != "ac_fgm" else len(calls) - of_a_step * steps  # AC-FGM looks for its first step size
     assert 0 <= search < 20 and len(calls) - search == of_a_step * steps == of_a_step * 20

@@ -98,7 +98,7 @@ def test_without_a_linear_map():
     assert found.gap <= 1e-12 * found.value
 
 
-@pytest.mark.parametrize("method", ["fista", "ac_fgm"])
+@pytest.mark.parametrize("method", ["fista", "pogm", "ac_fgm"])
 def test_of_every_method(method):
     problem = lasso(30, 20)
     found = minimize(
@@ -107,7 +107,7 @@ def test_of_every_method(method):
         prox=prox.l1(problem.strength),
         linear=problem.X,
         method=method,
-        step_size=1 / problem.smoothness if method == "fista" else None,
+        step_size=1 / problem.smoothness if method != "ac_fgm" else None,
         stop="gap",
         tol=1e-6,
     )

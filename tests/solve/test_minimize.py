@@ -31,10 +31,10 @@ class TestSolutions:
         assert 40 < np.sum(w == 0) < 95
         assert 0 <= problem.relative_duality_gap(w) + 1e-15 < 1e-10
 
-    @pytest.mark.parametrize("method", ["full_backtracking", "fista", "ac_fgm"])
+    @pytest.mark.parametrize("method", ["full_backtracking", "fista", "pogm", "ac_fgm"])
     def test_methods_for_composite_problems_agree(self, method):
         problem = lasso()
-        step_size = 1 / problem.smoothness if method == "fista" else None
+        step_size = 1 / problem.smoothness if method in ("fista", "pogm") else None
         found = minimize(
             least_squares(problem.X, problem.y),
             jnp.zeros(100),

@@ -18,6 +18,7 @@ X, Y = jnp.asarray(rng.standard_normal((4, 30, 5)), jnp.float32), jnp.asarray(rn
 METHODS = {
     "full_backtracking": {"prox": prox.l1(0.1)},
     "fista": {"prox": prox.l1(0.1), "method": "fista", "step_size": 0.005},
+    "pogm": {"prox": prox.l1(0.1), "method": "pogm", "step_size": 0.005},
     "ac_fgm": {"prox": prox.l1(0.1), "method": "ac_fgm"},
     "adanag": {"method": "adanag"},
     "adam": {"method": optax.adam(0.1)},

@@ -73,10 +73,12 @@ def test_and_at_a_loose_tolerance_to_ten_times_that(name):
 
 
 @pytest.mark.parametrize(
-    "method", ["fista", "ac_fgm", "adanag", optax.lbfgs()], ids=["fista", "ac_fgm", "adanag", "lbfgs"]
+    "method",
+    ["fista", "pogm", "ac_fgm", "adanag", optax.lbfgs()],
+    ids=["fista", "pogm", "ac_fgm", "adanag", "lbfgs"],
 )
 def test_and_with_every_method(method):
-    step_size = 1 / np.linalg.norm(X, 2) ** 2 if method == "fista" else None
+    step_size = 1 / np.linalg.norm(X, 2) ** 2 if method in ("fista", "pogm") else None
     solve = jax.jit(lambda start: minimize(squares, start, method=method, step_size=step_size))
     near = solve(jnp.zeros(20))
     assert near.status == Status.CONVERGED

@@ -63,6 +63,51 @@ SAME_PARAMS_AND_BASE_ITERATE = {
 }
 
 
+def test_optimal_composite_methods_without_a_prox_are_ogm():
+    none = no.prox.none()
+    for problem, factors in noisy_problems(STEPS, 0.5):
+        L = problem.smoothness
+
+        def of(tx, problem=problem, factors=factors):
+            return trajectory(tx, problem.gradient, problem.start, factors)
+
+        params, _, outputs = of(no.ogm(1 / L))
+        size = np.abs(params).max()
+        close(of(no.pogm(1 / L, none, restart=None))[0], params, 1e-12)
+        for horizon in (1, 2, 37, STEPS):
+            for tx in (no.optista(L, horizon, none), no.pogm(1 / L, none, horizon=horizon, restart=None)):
+                to_the_last, at_the_end, _ = of(tx)
+                np.testing.assert_allclose(to_the_last[: horizon - 1], params[: horizon - 1], rtol=0, atol=1e-12 * size)
+                close(to_the_last[horizon - 1], outputs["last_step"][horizon - 1], 1e-12)
+                close(at_the_end[horizon - 1], outputs["last_step"][horizon - 1], 1e-12)
+
+
+def test_what_they_keep_besides_is_the_base_iterate_of_ogm():
+    problem, _ = next(iter(noisy_problems(STEPS, 0.5)))
+    start, L = jnp.asarray(problem.start), problem.smoothness
+    methods = [
+        (no.ogm(1 / L), lambda state, params: no.eval_params(state, params)),
+        (no.pogm(1 / L, no.prox.none(), restart=None), lambda state, params: state.y),
+        (no.optista(L, 50, no.prox.none()), lambda state, params: state.z),
+    ]
+    points = []
+    for tx, read in methods:
+        params, state = start, tx.init(start)
+        for _ in range(20):
+            updates, state = tx.update(problem.gradient(params), state, params)
+            params = optax.apply_updates(params, updates)
+        points.append(read(state, params))
+    close(points[1], points[0], 1e-12)
+    close(points[2], points[0], 1e-12)
+
+
+def test_proximal_gradient_without_a_prox_is_sgd():
+    for problem, factors in noisy_problems(STEPS, 0.5):
+        rate = 1 / problem.smoothness
+        sgd, ours = optax.sgd(rate), no.proximal_gradient(rate, no.prox.none())
+        close(params_of(ours, problem, factors), params_with(sgd, problem, factors), 1e-12)
+
+
 @pytest.mark.parametrize("identity", SAME_PARAMS_AND_BASE_ITERATE)
 def test_methods_coincide(identity):
     one, other = SAME_PARAMS_AND_BASE_ITERATE[identity]
