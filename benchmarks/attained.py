@@ -26,6 +26,7 @@ METHODS = {
     "silver steps": lambda q, n: optax.sgd(step_sizes.silver()),
     "long steps": lambda q, n: optax.sgd(step_sizes.long_steps(n)),
     "FISTA": lambda q, n: lambda prox: no.fista(1.0, prox, restart=None),
+    "OptISTA": lambda q, n: lambda prox: no.optista(1.0, n, prox),
     "Guler's second": lambda q, n: no.ogm(1.0),
     "Halpern": lambda q, n: no.halpern(),
     "APPM": lambda q, n: no.halpern(2.0),

@@ -5,12 +5,10 @@ method's published recursion on a straight line. Rows whose closed form is not i
 semidefinite programming, and are "numerically exact".
 """
 
-import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
-import numpy as np
 
 from oracles.errors import (
     normalised_value,
@@ -20,7 +18,24 @@ from oracles.errors import (
     squared_residual,
     value,
 )
-from oracles.functions import huber, kinks, quadratic
+from oracles.functions import huber, quadratic
+from oracles.largest import (
+    BOTH,
+    convex,
+    item_at,
+    nag_weight,
+    nth,
+    of_nag,
+    of_nag_g,
+    of_steps,
+    on_kink,
+    on_quadratic,
+    polynomial_case,
+    rho,
+    theta,
+    whole_silver,
+    with_q,
+)
 from oracles.lines import on_lines
 from oracles.published import accelerated, step_sizes
 
@@ -51,108 +66,9 @@ class Row(NamedTuple):
     rounded: Callable[[int], int] = lambda steps: steps
 
 
-# How large it is at most
-
-
-def on_quadratic(closed_form, *others):
-    """A worst case by its closed form, attained on x^2 / 2, and on ``others(q, steps)``."""
-
-    def worst(q, steps):
-        return closed_form(q, steps), [quadratic(1.0, q), *(other(q, steps) for other in others)]
-
-    return worst
-
-
-def nag_on_the_line(a):
-    """The worst case of momentum (k - 1) / (k + a) by its recursion."""
-    return on_lines(lambda q, gradient, x: accelerated.polynomial_nag(gradient, x, 1.0, a))
-
-
-def polynomial_case(a):
-    """The same by its closed form."""
-
-    def worst(q, steps):
-        largest = (a + 2) / (2 * (steps**2 + (2 * a + 1) * steps + a + 4))
-        return largest, [huber(2 * largest)]
-
-    return worst
-
-
-def on_kink(weight):
-    """The worst case of a method that moves by the sum of its proximal steps, ``weight(steps)``, along slope |x|: half
-    the way, at the slope of which that is the worst.
-    """
-
-    def worst(q, steps):
-        total = weight(steps)
-        return 1 / (4 * total), [kinks(1 / (2 * total))]
-
-    return worst
-
-
-def nag_weight(steps):
-    """S_N, with f(x_N) - f* <= 1 / (4 S_N + 2) of Nesterov's method."""
-    return (1 / ROWS["NAG t_k, f(x_N)"].worst(0.0, steps)[0] - 2) / 4
-
-
-def of_nag_g(q, steps):
-    """Four times what Nesterov's method has; from f(x_0) - f* = 1, the kink is where the slope is the gradient."""
-    largest = 4 / (4 * nag_weight(steps) + 2)
-    return largest, [huber(largest / (1 + largest / 2))]
-
-
-def of_steps(sequence):
-    """Of gradient descent with long steps: the worse of a Huber function on whose line it stays, and a parabola."""
-
-    def worst(q, steps):
-        h = np.array(sequence(steps))
-        on_line, on_parabola = 1 / (4 * h.sum() + 2), np.prod(1 - h) ** 2 / 2
-        cases = [(on_line, huber(2 * on_line)), (on_parabola, quadratic(1.0))]
-        largest = max(on_line, on_parabola)
-        return largest, [f for value, f in cases if value > largest * (1 - 1e-9)]
-
-    return worst
-
-
-def whole_silver(steps):
-    """The silver steps are judged after 2^k - 1 of them only."""
-    return 2 ** int(np.log2(steps + 1)) - 1
-
-
-def rho(q):
-    """The rate of the triple momentum method."""
-    return 1 - q**0.5
-
-
-def nth(iterator, n):
-    """Its n-th element."""
-    return next(itertools.islice(iterator, n, None))
-
-
-def theta(steps):
-    """theta_N of OGM's ordinary sequence."""
-    return nth(accelerated.t_sequence(), steps)
-
-
-def item_at(q, steps):
-    """(A_N, beta_N) of ITEM."""
-    A, beta, _ = nth(accelerated.item_sequence(q), steps)
-    return A, beta
-
-
-def _convex(method):
-    return lambda q, gradient, x: method(gradient, x, 1.0)
-
-
-def _with_q(method):
-    return lambda q, gradient, x: method(gradient, x, 1.0, q)
-
-
-_BOTH = ("right", "left")
-
 ROWS = {
-    "NAG t_k, f(x_N)": Row("NAG t_k", "x_N", value, on_lines(_convex(accelerated.nag)), convex=True),
-    "NAG t_k, f(y_N)": Row("NAG t_k", "y_N", value, on_lines(_convex(accelerated.nag), point=0), convex=True),
+    "NAG t_k, f(x_N)": Row("NAG t_k", "x_N", value, of_nag, convex=True),
+    "NAG t_k, f(y_N)": Row("NAG t_k", "y_N", value, on_lines(convex(accelerated.nag), point=0), convex=True),
     "NAG (k-1)/(k+2), f(x_N)": Row("NAG (k-1)/(k+2)", "x_N", value, polynomial_case(2), convex=True),
     "NAG (k-1)/(k+3), f(x_N)": Row("NAG (k-1)/(k+3)", "x_N", value, polynomial_case(3), convex=True),
     "OGM, last step, f": Row(
@@ -165,7 +81,7 @@ ROWS = {
         ),
         convex=True,
     ),
-    "OGM, f(x_N)": Row("OGM", "x_N", value, on_lines(_convex(accelerated.ogm)), convex=True),
+    "OGM, f(x_N)": Row("OGM", "x_N", value, on_lines(convex(accelerated.ogm)), convex=True),
     "OGM, f(y_N)": Row("OGM", "y_N", value, on_quadratic(lambda q, n: 1 / (2 * theta(n) ** 2)), convex=True),
     "OGM-G, |g(y_N)|^2": Row(
         "OGM-G",
@@ -188,6 +104,15 @@ ROWS = {
         fixed_horizon=True,
     ),
     "FISTA, f + g at x_N": Row("FISTA", "x_N", value, on_kink(nag_weight), convex=True, fed="composite"),
+    "OptISTA, f + g at y_N": Row(
+        "OptISTA",
+        "x_N",
+        value,
+        on_kink(lambda n: (accelerated.last_theta(n) ** 2 - 1) / 2),
+        convex=True,
+        fixed_horizon=True,
+        fed="composite",
+    ),
     "Guler's second, f(x_N)": Row(
         "Guler's second",
         "x_N",
@@ -212,17 +137,17 @@ ROWS = {
         convex=True,
         fed="resolvent",
     ),
-    "NAG constant, f(x_N)": Row("NAG constant", "x_N", value, on_lines(_with_q(accelerated.constant_nag), _BOTH)),
+    "NAG constant, f(x_N)": Row("NAG constant", "x_N", value, on_lines(with_q(accelerated.constant_nag), BOTH)),
     "NAG constant, f(x_N) normalised": Row(
-        "NAG constant", "x_N", normalised_value, on_lines(_with_q(accelerated.constant_nag), _BOTH, normalised=True)
+        "NAG constant", "x_N", normalised_value, on_lines(with_q(accelerated.constant_nag), BOTH, normalised=True)
     ),
     "NAG non-stationary, f(x_N)": Row(
-        "NAG non-stationary", "x_N", value, on_lines(_with_q(accelerated.strongly_convex_nag))
+        "NAG non-stationary", "x_N", value, on_lines(with_q(accelerated.strongly_convex_nag))
     ),
     "TMM, f(z_N)": Row("TMM", "z_N", value, on_quadratic(lambda q, n: rho(q) ** (2 * n) / q / 2)),
     "TMM, |z_N - x*|^2": Row("TMM", "z_N", squared_distance, on_quadratic(lambda q, n: rho(q) ** (2 * n) / q)),
     "TMM, f(y_N)": Row("TMM", "y_N", value, on_quadratic(lambda q, n: 2 * rho(q) ** (2 * n) / (1 + q**0.5) ** 2)),
-    "TMM, f(x_N)": Row("TMM", "x_N", value, on_lines(_with_q(accelerated.triple_momentum), _BOTH)),
+    "TMM, f(x_N)": Row("TMM", "x_N", value, on_lines(with_q(accelerated.triple_momentum), BOTH)),
     "ITEM, |z_N - x*|^2": Row(
         "ITEM",
         "z_N",
@@ -235,7 +160,7 @@ ROWS = {
         value,
         on_quadratic(lambda q, n: (1 - item_at(q, n)[1]) ** 2 / (2 * (1 + q * item_at(q, n)[0]))),
     ),
-    "ITEM, f(x_N)": Row("ITEM", "x_N", value, on_lines(_with_q(accelerated.item))),
+    "ITEM, f(x_N)": Row("ITEM", "x_N", value, on_lines(with_q(accelerated.item))),
 }
 
 

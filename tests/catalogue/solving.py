@@ -54,7 +54,7 @@ SOLVING = {
         no.optista,
         {"smoothness": 1.0, "horizon": 500, "prox": no.prox.none()},
         "with a prox: test_optista_takes_the_published_steps",
-        "L R^2 / (2 (theta_N^2 - 1)), exact: test_the_worst_case_of_optista_is_attained",
+        ("OptISTA, f + g at y_N",),
     ),
     "pogm": Row(
         no.pogm,

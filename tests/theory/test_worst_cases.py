@@ -15,7 +15,8 @@ from nag_optax import momenta, nag
 from nag_optax.engine import accelerate
 from nag_optax.engine.storage.buffer import make_buffer
 from oracles.functions import huber
-from oracles.worst_cases import ROWS, nag_on_the_line, worst_case
+from oracles.largest import nag_on_the_line
+from oracles.worst_cases import ROWS, worst_case
 
 every_row = pytest.mark.parametrize("name", ROWS)
 
@@ -34,6 +35,7 @@ REFERENCE = {
     "silver steps, f": (0.1306019375, 0.04691816068, 0.01842154232, 0.007469249976),
     "long steps, f": (0.125, 0.02407069216, 0.01062225307, 0.004532477737),
     "FISTA, f + g at x_N": (0.25, 0.03751161149, 0.01264711929, 0.003821827006),
+    "OptISTA, f + g at y_N": (0.1666666667, 0.01930585646, 0.00636652471, 0.001911715911),
     "Guler's second, f(x_N)": (0.25, 0.02302824754, 0.007080398028, 0.002029699435),
     "Halpern, |x_N - T(x_N)|^2": (1, 0.1111111111, 0.03305785124, 0.009070294785),
     "APPM, |y_N - J(y_N)|^2": (0.25, 0.02777777778, 0.00826446281, 0.002267573696),
