@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from benchmarks.map_methods import ADAMW, MUON, OPTAX
-from benchmarks.outcome import BAND, draw, spread
+from benchmarks.outcome import BAND, draw, number, spread
 from benchmarks.pictures import AMBER, BLACK, BLUE, GREEN, PINK, SKY, finish, plain_numbers
 from benchmarks.report import heading, table
 
@@ -35,7 +35,7 @@ def of_task(task, outcome, seconds):
             spread(outcome.finals(name), ".4g"),
             over(outcome.finals(name), outcome.finals(OPTAX)),
             spread(outcome.steps_to_loss(name), ".0f"),
-            f"{np.median(outcome.steps_to_loss(name)) / steps_of_adamw:.2f}",
+            number(np.median(outcome.steps_to_loss(name)) / steps_of_adamw, ".2f"),
             *([f"{1e3 * seconds[name]:.1f}"] if seconds else []),
         ]
         for name, result in outcome.results.items()
