@@ -20,11 +20,11 @@ def call(monkeypatch, capsys, *arguments):
 
 def test_every_worst_case_is_printed_attained_and_not_exceeded(monkeypatch, capsys, tmp_path, float64):
     out = tmp_path / "theory.md"
-    printed = call(monkeypatch, capsys, "--steps", "3", "--out", str(out))
+    printed = call(monkeypatch, capsys, "--steps", "3", "--program-steps", "--out", str(out))
     rows = [line for line in printed.splitlines() if "| 3 |" in line]
-    assert len(rows) == 18
+    assert len(rows) == 26
     assert "exceeded 0 times" in printed
-    assert out.read_text().count("| 3 |") == 18
+    assert out.read_text().count("| 3 |") == 26
     with pytest.raises(SystemExit):
         call(monkeypatch, capsys, "--out", str(out))
     assert "is not overwritten" in capsys.readouterr().err
