@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from benchmarks.map_methods import ADAMW, MUON, OPTAX
+from benchmarks.map_methods import ADAMW, CONTESTANTS, MUON, OPTAX
 from benchmarks.outcome import BAND, draw, number, spread
 from benchmarks.pictures import AMBER, BLACK, BLUE, GREEN, PINK, SKY, finish, plain_numbers
 from benchmarks.report import heading, table
@@ -17,30 +17,39 @@ def lines(outcomes, seconds, seeds):
     yield (
         f"Learning rates are the best of at least seven, three a decade, none at the edge, and rise and fall alike. "
         f"Numbers are medians of {seeds} seeds, in brackets the smallest and the largest. The target is AdamW's median "
-        "loss, in the mean over the last fifth of the training. Methods with a base iterate are tested there."
+        "loss, in the mean over the last fifth of the training. Methods with a base iterate are tested there. Over "
+        f"Optax: the mean difference to `{OPTAX}`, and its standard error."
     )
     for task, outcome in outcomes.items():
-        yield from of_task(task, outcome, seconds.get(task, {}))
+        yield from of_task(task, outcome)
+    if seconds:
+        yield from ("", "## Milliseconds a step", "")
+        milliseconds = ([name, *(f"{1e3 * of[name]:.1f}" for of in seconds.values())] for name in CONTESTANTS)
+        yield from table(["method", *seconds], milliseconds)
 
 
-def of_task(task, outcome, seconds):
+def of_task(task, outcome):
     """A row for every method."""
     yield from ("", f"## {task}, {outcome.steps:,} steps; target: loss {outcome.target():.4g}", "")
     steps_of_adamw = np.median(outcome.steps_to_loss(ADAMW))
-    columns = ["method", "learning rate", "final loss", f"over {OPTAX}", "steps to the target", "of AdamW's"]
+    columns = ["method", "rate", "final loss", "over Optax", "steps to the target", "of AdamW's"]
     rows = (
         [
             name,
-            f"{result.rate:.3g}",
-            spread(outcome.finals(name), ".4g"),
+            f"{result.rate:.2g}",
+            f"{np.median(outcome.finals(name)):.4g} {span(outcome.finals(name))}",
             over(outcome.finals(name), outcome.finals(OPTAX)),
             spread(outcome.steps_to_loss(name), ".0f"),
             number(np.median(outcome.steps_to_loss(name)) / steps_of_adamw, ".2f"),
-            *([f"{1e3 * seconds[name]:.1f}"] if seconds else []),
         ]
         for name, result in outcome.results.items()
     )
-    yield from table([*columns, *(["ms a step"] if seconds else [])], rows)
+    yield from table(columns, rows)
+
+
+def span(values):
+    """The smallest and the largest."""
+    return f"[{number(values.min(), '.3g')}, {number(values.max(), '.3g')}]"
 
 
 def over(ours, theirs):

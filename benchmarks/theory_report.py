@@ -67,10 +67,10 @@ def lines(rows, q):
             [
                 line.row.replace("|", "\\|"),
                 str(line.steps),
-                f"{line.closed_form:.10g}",
-                f"{line.measured:.10g}",
+                f"{line.closed_form:.9g}",
+                f"{line.measured:.9g}",
                 f"{line.apart(line.measured):+.1e}",
-                f"{line.elsewhere / line.closed_form:.10f}",
+                f"{line.elsewhere / line.closed_form:.6f}",
                 "" if line.program is None else f"{line.apart(line.program):+.1e}",
             ]
             for line in rows

@@ -60,8 +60,8 @@ def optista(
 
     Args:
       smoothness: L of f, positive.
-      horizon: N, the number of updates, at least 1; the last one moves params to y_N. Further updates are plain
-        proximal gradient steps of 1 / L; outside ``jax.jit``, they raise an error.
+      horizon: N, the number of updates, at least 1; the last one moves params to y_N, which is x_N. Further updates are
+        plain proximal gradient steps of 1 / L; outside ``jax.jit``, they raise an error.
       prox: an operator of `nag_optax.prox`, or a function ``(params, step_size) -> params``.
 
     Returns:

@@ -75,6 +75,6 @@ def test_the_table_compares_with_both_peers():
         return Result(0.1, curves)
 
     names = {map_methods.ADAMW: result(1.0), map_methods.OPTAX: result(0.9), map_methods.MUON: result(0.5)}
-    text = list(maps_report.of_task("t", Outcome(500, 10, names, (map_methods.ADAMW,)), {}))
+    text = list(maps_report.of_task("t", Outcome(500, 10, names, (map_methods.ADAMW,))))
     (row,) = (line for line in text if line.startswith(f"| {map_methods.MUON} "))
     assert "-0.36 ± " in row and float(row.split("|")[-2]) < 0.75
