@@ -89,6 +89,8 @@ def _check_units(tx: optax.GradientTransformation, state: Any, params: Any) -> N
         _, second = tx.update(origin, first, origin)
     (old,), (new,), (later,) = (_states(of, _KINDS) for of in (state, first, second))
     wrong = "must keep a sum of gradients, as nag does with velocity='gradient', but"
+    if isinstance(old, AccelerateState) and "last_gain" in old.last:
+        raise ValueError(f"state {wrong} its velocity is a mean, as with velocity='mean'.")
     if isinstance(new, AccelerateState):
         kept = [np.asarray(m, complex) for m in jax.tree.leaves(new.velocity()) if is_concrete(m)]
         if not all(np.allclose(m, 1e-3, rtol=0.02) for m in kept):

@@ -16,6 +16,7 @@ import optax.contrib
 
 from nag_optax.readings import Question, Readings, scaled
 from nag_optax.scalars import unwrapped
+from nag_optax.validation import leaf_name
 
 HARMLESS = tuple(getattr(optax, name) for name in ("MonitorState", "SnapshotState") if hasattr(optax, name))
 """Of links that look at updates, and pass them on."""
@@ -153,6 +154,6 @@ def _parts(state: Any) -> list[Any]:
 
 def _disjoint(one: Readings, other: Readings) -> Readings:
     if twice := one.keys() & other.keys():
-        where = jax.tree_util.keystr(twice.pop())
+        where = leaf_name(twice.pop())
         raise ValueError(f"two accelerated methods act on {where}: the base iterate is ambiguous.")
     return one | other

@@ -24,6 +24,7 @@ gradients.
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -51,9 +52,10 @@ def silver(smoothness: Scalar = 1.0) -> optax.Schedule:
     check_number("smoothness", smoothness, above=0)
 
     def schedule(count: Any) -> Any:
-        i = jnp.asarray(count) + 1
-        power = jnp.log2(jnp.asarray(i & -i, jnp.result_type(float))).round()
-        return (1 + RHO ** (power - 1)) / smoothness
+        count = jnp.asarray(count)
+        count = count.astype(jnp.promote_types(jnp.uint32, f"uint{8 * count.dtype.itemsize}"))  # count + 1 has a place
+        twos = jax.lax.population_count(count ^ (count + 1)).astype(jnp.result_type(float)) - 1
+        return (1 + RHO ** (twos - 1)) / smoothness
 
     return schedule
 
@@ -77,7 +79,9 @@ def long_steps(horizon: int, smoothness: Scalar = 1.0) -> optax.Schedule:
     table = np.append(_concatenated(horizon), 1.0)
 
     def schedule(count: Any) -> Any:
-        return jnp.asarray(table, jnp.result_type(float))[jnp.minimum(count, horizon)] / smoothness
+        count = jnp.asarray(count)
+        count = jnp.minimum(count.astype(jnp.promote_types(count.dtype, jnp.int32)), horizon)
+        return jnp.asarray(table, jnp.result_type(float))[count] / smoothness
 
     return schedule
 

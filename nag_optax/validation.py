@@ -135,9 +135,9 @@ def check_boolean(name: str, value: Any) -> None:
         raise TypeError(f"{name} must be True or False, got {_shown(value)}.")
 
 
-def check_flags(name: str, value: Any) -> None:
-    """Raises TypeError if ``value`` is not a pytree of booleans."""
-    flags = jax.tree.leaves(value, is_leaf=lambda x: x is None)
+def check_flags(name: str, value: Any, *, gaps: bool = False) -> None:
+    """Raises TypeError if ``value`` is not a pytree of booleans; with ``gaps``, some may be None."""
+    flags = jax.tree.leaves(value, is_leaf=None if gaps else lambda x: x is None)
     wrong = [x for x in flags if not isinstance(x, bool) and str(getattr(x, "dtype", "")) != "bool"]
     if wrong or not flags:
         shown = _shown(wrong[0]) if wrong else "none"
@@ -151,7 +151,7 @@ def flags_of(name: str, mask: Any, params: Any) -> Any:
     except (TypeError, ValueError) as error:
         raise type(error)(f"{name} must be a function of params that returns booleans: {error}") from error
     if jax.tree.leaves(params):
-        check_flags(name, flags)
+        check_flags(name, flags, gaps=None in jax.tree.leaves(params, is_leaf=lambda x: x is None))
     return flags
 
 

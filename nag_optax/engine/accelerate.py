@@ -67,7 +67,13 @@ class AccelerateState(NamedTuple):
         return ahead(self.velocity(), readout)
 
     def anchored(self, old: "AccelerateState") -> "AccelerateState":
-        """Returns this new state with the old one's velocity and counters; a sequence of another kind begins anew."""
+        """Returns this new state with the old one's velocity and counters; a sequence of another kind begins anew.
+
+        Raises:
+          ValueError: if one velocity is a sum of gradients and the other a mean.
+        """
+        if ("last_gain" in self.last) != ("last_gain" in old.last):
+            raise ValueError("state and transformation must both have velocity='mean', or neither.")
         momentum, scales = kept_as(self.momentum, self.scales, old.velocity(), old.step)
         goes_on = jax.tree.structure(self.carry) == jax.tree.structure(old.carry)
         return self._replace(

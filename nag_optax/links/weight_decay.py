@@ -219,7 +219,7 @@ def _checked(mask: Any) -> Any:
             "optax.inject_hyperparams needs static_args=('mask',)."
         )
     if not callable(mask):
-        check_flags("mask", mask)
+        check_flags("mask", mask, gaps=True)
         return mask
     check_takes("mask", mask, 1, "a pytree of booleans or a function of params")
     return lambda params: flags_of("mask", mask, params)

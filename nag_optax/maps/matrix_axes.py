@@ -10,6 +10,7 @@ The layout decides what a factor of the shape sees, and which axes are multiplie
 """
 
 import math
+import operator
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -52,7 +53,12 @@ class MatrixAxes(NamedTuple):
         Raises:
           ValueError: if an array of so many axes has no such axes, or one of them twice.
         """
-        inputs, outputs = ((part,) if isinstance(part, int) else tuple(part) for part in self)
+        try:
+            inputs, outputs = (
+                tuple(map(operator.index, part if isinstance(part, tuple | list) else (part,))) for part in self
+            )
+        except TypeError:
+            raise TypeError(f"MatrixAxes must hold an integer or integers for each part, got {tuple(self)}.") from None
         given = [i + ndim if i < 0 else i for i in (*inputs, *outputs)]
         if not inputs or not outputs or len(set(given)) < len(given) or not all(0 <= i < ndim for i in given):
             raise ValueError(f"{self} is not a matrix in an array of {ndim} axes.")
@@ -90,8 +96,8 @@ def as_finder(axes: AxesOf) -> Finder:
             raise TypeError(f"axes must be {kind}, got {found!r} for {path}.")
         try:
             found.parts(np.ndim(leaf))
-        except ValueError as error:
-            raise ValueError(f"axes do not fit {path}, of shape {np.shape(leaf)}: {error}") from None
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"axes do not fit {path}, of shape {np.shape(leaf)}: {error}") from None
         return found
 
     return of_leaf

@@ -6,6 +6,7 @@ Li et al., https://arxiv.org/abs/2510.05491, Algorithm 1, with O the orthogonali
     O / sqrt(v), times what restores the norm of O
 """
 
+import math
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -96,7 +97,8 @@ def normalize_neurons(b2: Scalar = 0.95, axes: AxesOf = None) -> optax.GradientT
 
 def _mean_square(x: Array, axes: MatrixAxes) -> Array:
     _, inputs, _ = axes.parts(x.ndim)
-    return jnp.mean(jnp.abs(widened(x)) ** 2, axis=inputs, keepdims=True)
+    count = max(1, math.prod(x.shape[i] for i in inputs))
+    return jnp.sum(jnp.abs(widened(x)) ** 2, axis=inputs, keepdims=True) / count
 
 
 def _norm(x: Array, axes: MatrixAxes) -> Array:

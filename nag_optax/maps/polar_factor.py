@@ -62,6 +62,9 @@ def polar_factor(x: Array, polynomial: Polynomial = "quintic", dtype: Any = "bfl
     Returns:
       An array like ``x``, of its dtype.
 
+    Raises:
+      TypeError: if ``x`` has fewer than two axes, or holds integers.
+
     >>> import jax.numpy as jnp
     >>> from nag_optax.maps import polar_factor
     >>> rotated = jnp.array([[0.0, 3e-30], [-1e-30, 0.0]])
@@ -69,7 +72,9 @@ def polar_factor(x: Array, polynomial: Polynomial = "quintic", dtype: Any = "bfl
     Array([[ 0.,  1.],
            [-1.,  0.]], dtype=float32)
     """
-    rows, dtype = as_rows(polynomial), as_floating("dtype", dtype)
+    rows, dtype, x = as_rows(polynomial), as_floating("dtype", dtype), jnp.asarray(x)
+    if x.ndim < 2 or not jnp.issubdtype(x.dtype, jnp.inexact):
+        raise TypeError(f"x must be floating or complex matrices [..., rows, columns], got {x.dtype}{list(x.shape)}.")
     if x.shape[-2] > x.shape[-1]:
         return jnp.matrix_transpose(_wide(jnp.matrix_transpose(x), rows, dtype))
     return _wide(x, rows, dtype)
@@ -109,6 +114,8 @@ def _wide(x: Array, rows: Sequence[Sequence[float]], dtype: Any) -> Array:
     given, of_products = x.dtype, _dtype_of_products(x, dtype)
     x = x.astype(jnp.promote_types(given, jnp.float32))
     largest = jnp.max(jnp.abs(x), axis=(-2, -1), keepdims=True, initial=0)
+    smaller = jnp.where(largest > 1, 2.0**-64, 1.0)  # the reciprocal of the largest numbers would be 0
+    x, largest = x * smaller, largest * smaller
     x = x / jnp.where(largest == 0, 1, largest)  # the squares of what is small would be 0
     squares = jnp.sum(jnp.abs(x) ** 2, axis=(-2, -1), keepdims=True)
     x = (x / jnp.sqrt(jnp.where(squares == 0, 1, squares))).astype(of_products)

@@ -47,7 +47,7 @@ def hidden_matrices(path: str, leaf: Any) -> MatrixAxes | None:
     ndim = np.ndim(leaf)
     if (
         ndim < 2
-        or re.search("bias|scale", leaf_component)
+        or re.search("bias|scale|^b$|^offset$", leaf_component)
         or any(re.search(r"norm|embed|depthwise|head\d*(_\d+)?$|^w[tp]e$", part) for part in components)
         or (ndim == 2 and any("conv" in part for part in components))
     ):

@@ -23,4 +23,5 @@ def sign() -> optax.GradientTransformationExtraArgs:
 
 def _sign(x: Array) -> Array:
     """The sign of every entry; infinite ones have none."""
+    x = jnp.asarray(x)
     return jnp.where(jnp.isfinite(x), jnp.sign(x), jnp.nan).astype(x.dtype)

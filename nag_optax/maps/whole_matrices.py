@@ -24,11 +24,11 @@ def whole_matrices(function: Callable[[Array], Array], x: Array, axes: MatrixAxe
     batch, _, _ = axes.parts(x.ndim)
     parts = (*sharding.spec, *[None] * (x.ndim - len(sharding.spec)))
     together = PartitionSpec(*(part if i in batch else None for i, part in enumerate(parts)))
-    return _reshard(function(_reshard(x, together)), sharding.spec)
+    return _reshard(function(_reshard(x, NamedSharding(sharding.mesh, together))), sharding)
 
 
-def _reshard(x: Array, spec: PartitionSpec) -> Array:
+def _reshard(x: Array, where: NamedSharding) -> Array:
     home: Any = jax.sharding
     if not hasattr(home, "reshard"):  # jax 0.5
         home = importlib.import_module("jax.experimental.shard")
-    return home.reshard(x, spec)
+    return home.reshard(x, where)

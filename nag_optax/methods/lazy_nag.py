@@ -11,9 +11,11 @@ the dense method, to rounding. The learning rate sits inside the velocity, which
 it. A momentum that changes has no closed form.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import optax
 from jax import Array
@@ -47,8 +49,17 @@ class LazyNagState(NamedTuple):
         """What rows have to make up for, in units of their velocity: how far params move, and what is left of it."""
         lag = (self.step - self.seen[rows]).astype(self.decay.dtype)
         lag = lag.reshape(*lag.shape, *[1] * (self.momentum.ndim - 1))
-        left = jnp.where(lag == 0, 1, self.decay**lag)
-        return self.lead * self.decay * (1 - left) / (1 - self.decay), left
+        updates = jnp.where(lag == 0, 1, lag)
+        gone = jnp.where(lag == 0, 0, -jnp.expm1(updates * jnp.log(self.decay)))  # 1 - decay^lag would cancel
+        return self.lead * self.decay * gone / (1 - self.decay), jnp.where(lag == 0, 1, self.decay**updates)
+
+    def velocity(self) -> Array:
+        """Returns the velocity of all rows, as if none had missed an update."""
+        return self.missed()[1] * self.momentum
+
+    def measured(self) -> dict[str, Array]:
+        """Returns the counter and the momentum by name."""
+        return {"step": self.step, "momentum": self.decay}
 
     def readings(self, question: Question) -> Readings:
         """Returns the base iterate of all rows, as if none had missed an update."""
@@ -97,7 +108,8 @@ def lazy_nag(learning_rate: optax.ScalarOrSchedule, momentum: Scalar = 0.9, *, l
       TypeError: for a schedule of the momentum or the lookahead, which has no closed form; in ``init``, for a table
         that is neither floating nor complex; for ids that are no integers, and for another state. Ids outside of the
         table give rows of NaN.
-      ValueError: for gradients of another shape than the rows.
+      ValueError: for gradients of another shape than the rows, for a state that belongs to a table of another shape,
+        and in ``init``, for a momentum that is 1 in float32.
 
     >>> import jax, jax.numpy as jnp
     >>> from nag_optax import lazy_nag
@@ -114,11 +126,13 @@ def lazy_nag(learning_rate: optax.ScalarOrSchedule, momentum: Scalar = 0.9, *, l
     check_number("momentum", momentum, at_least=0, below=1)
     check_number("lookahead", lookahead, at_least=0)
 
+    @mixing
     def init(table: Any) -> LazyNagState:
         dtype = hyperparameter_dtype(table)
-        if jnp.ndim(table) == 0:
-            raise ValueError("table must have rows, got a scalar.")
-        decay, nu = jnp.asarray(momentum, dtype), jnp.asarray(lookahead, dtype)
+        if not math.prod(jnp.shape(table)[1:]) or not jnp.ndim(table) or not len(table):
+            raise ValueError(f"table must have rows with entries, got shape {jnp.shape(table)}.")
+        decay, nu = jnp.array(momentum, dtype), jnp.array(lookahead, dtype)  # copies: a state is donated
+        check_number("momentum", decay, at_least=0, below=1)
         return LazyNagState(
             step=jnp.zeros((), jnp.int32),
             seen=jnp.zeros_like(table[(slice(None), *[0] * (table.ndim - 1))], dtype=jnp.int32),
@@ -130,13 +144,15 @@ def lazy_nag(learning_rate: optax.ScalarOrSchedule, momentum: Scalar = 0.9, *, l
 
     @mixing
     def rows(ids: Any, table: Any, state: LazyNagState) -> Array:
-        ids = _as_ids(ids, table, state)
+        table, state = _checked(table, state)
+        ids = _as_ids(ids, len(table))
         way, _ = state.missed(ids)
         return (widened(table.at[ids].get(mode="fill")) - way * state.momentum[ids]).astype(table.dtype)
 
     @mixing
     def update(gradients: Any, ids: Any, table: Any, state: LazyNagState) -> tuple[Array, LazyNagState]:
-        ids = _as_ids(ids, table, state)
+        table, state = _checked(table, state)
+        ids = _as_ids(ids, len(table))
         if jnp.shape(gradients) != (*ids.shape, *table.shape[1:]):
             raise ValueError(
                 f"gradients must be like the rows, of shape {(*ids.shape, *table.shape[1:])}, got "
@@ -158,6 +174,7 @@ def lazy_nag(learning_rate: optax.ScalarOrSchedule, momentum: Scalar = 0.9, *, l
 
     @mixing
     def whole(table: Any, state: LazyNagState) -> tuple[Array, LazyNagState]:
+        table, state = _checked(table, state)
         way, left = state.missed()
         current = (widened(table) - way * state.momentum).astype(table.dtype)
         seen = jnp.full_like(state.seen, state.step)
@@ -166,11 +183,23 @@ def lazy_nag(learning_rate: optax.ScalarOrSchedule, momentum: Scalar = 0.9, *, l
     return LazyNag(init, rows, update, whole)
 
 
-def _as_ids(ids: Any, table: Array, state: Any) -> Array:
-    """Row numbers; those below 0 count from the end."""
+def _checked(table: Any, state: Any) -> tuple[Array, LazyNagState]:
+    """Table and state in arrays of JAX, which belong together."""
     if not isinstance(state, LazyNagState):
         raise TypeError(f"state must be that of lazy_nag, behind the table, got {type(state).__name__}.")
+    if jnp.shape(table) != jnp.shape(state.momentum):
+        raise ValueError(
+            f"state belongs to a table of shape {jnp.shape(state.momentum)}, got one of {jnp.shape(table)}: "
+            "nag_optax.reanchor makes the state follow."
+        )
+    return jnp.asarray(table), jax.tree.map(jnp.asarray, state)
+
+
+def _as_ids(ids: Any, rows: int) -> Array:
+    """Row numbers; those below 0 count from the end, and those outside are one behind it."""
     ids = jnp.asarray(ids)
     if not jnp.issubdtype(ids.dtype, jnp.integer):
         raise TypeError(f"ids must be integers, got {ids.dtype}.")
-    return jnp.where(ids < 0, ids + len(table), ids)
+    ids = ids.astype(jnp.promote_types(ids.dtype, jnp.int32))
+    ids = jnp.where(ids < 0, ids + rows, ids)
+    return jnp.where((ids < 0) | (ids >= rows), rows, ids)

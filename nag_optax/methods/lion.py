@@ -32,7 +32,8 @@ def lion(
     mask: Any | Callable[[Any], Any] | None = None,
     accumulator_dtype: Any = None,
 ) -> optax.GradientTransformationExtraArgs:
-    """Lion: ``optax.lion`` to the bit, but for the rounding of a decay, and for NaN from infinite gradients.
+    """Lion: ``optax.lion``, in float32 and float64 to the bit, but for the rounding of a decay, of a direction that
+    cancels, and NaN from infinite gradients.
 
     Args:
       learning_rate: at least 0; about a tenth of Adam's.

@@ -209,7 +209,7 @@ def _only_matrices(axes_of: Finder, mask: Any) -> Callable[[Any], Any]:
     """The mask, where it marks matrices."""
 
     def both(params: Any) -> Any:
-        flags = are_matrices(axes_of, params)
-        return flags if mask is None else jax.tree.map(operator.and_, flags, flags_of("mask", mask, params))
+        flags, given = are_matrices(axes_of, params), True if mask is None else flags_of("mask", mask, params)
+        return jax.tree.map(lambda decays, part: jax.tree.map(lambda f: f and bool(decays), part), given, flags)
 
     return both

@@ -5,7 +5,6 @@ them, pair by pair (Taylor, Hendrickx & Glineur, https://arxiv.org/abs/1502.0566
 the inner products, the Gram matrix, of the vectors. The minimum is at 0, and its value is 0.
 """
 
-import importlib
 import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -14,23 +13,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nag_optax.theory.certificate import quietly_imported, uncertainty_of
 from nag_optax.theory.float64 import float64
 from nag_optax.theory.step_matrix import StepMatrix
 
-ACCURACY, TOLERANCE, SAME = 1e-6, 1e-10, 1e-12
+ACCURACY, TOLERANCE, SAME = 1e-5, 1e-10, 1e-12
 
 Row = tuple[str, Any]
 """A row of a step matrix: its field, and the index there."""
 
 FIRST: Row = ("params", 0)
 OUTPUT: Row = ("output", ...)
-
-
-def quietly_imported(name: str) -> Any:
-    """A package, whose own source may warn when it is compiled."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return importlib.import_module(name)
 
 
 class Place(NamedTuple):
@@ -164,11 +157,11 @@ class Program:
         self.problem.set_performance_metric(error)
         self._moving = moving
 
-    def solve(self) -> float:
-        """The largest error.
+    def solve(self) -> tuple[float, float]:
+        """The largest error, and how far it may be from the truth.
 
         Raises:
-          ValueError: if there is no bound, or the solver has not found it to six digits.
+          ValueError: if there is no bound, or the solver has not found it to five digits.
         """
         self._ask_at_the_minimum()
         cvxpy = quietly_imported("cvxpy")
@@ -179,12 +172,13 @@ class Program:
                 bound = self.problem.solve(wrapper="cvxpy", solver=cvxpy.CLARABEL, verbose=0, **options)
         except cvxpy.error.SolverError:
             bound = None
-        if bound is None or not abs(bound - self.problem.wrapper.objective.value) <= ACCURACY * bound:
+        uncertainty = np.inf if bound is None else uncertainty_of(self.problem, bound)
+        if bound is None or not uncertainty <= ACCURACY * bound:
             raise ValueError(
-                "measure has no bound, or the solver has not found it: what is at most 1 in the beginning may not "
-                f"limit it (status: {self.problem.wrapper.prob.status})."
+                "measure has no bound, or none that the solver finds to five digits: what is at most 1 in the "
+                f"beginning may not limit it, or tx diverges (status: {self.problem.wrapper.prob.status})."
             )
-        return float(bound)
+        return float(bound), uncertainty
 
     def sensitivity(self) -> StepMatrix:
         """The derivative of the solution with respect to the entries of the step matrix, by the envelope theorem: the

@@ -13,6 +13,7 @@ method feeds unit vectors, too.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -27,7 +28,7 @@ Linear = optax.GradientTransformation | Rule | Callable[[Any], optax.GradientTra
 """A transformation with its learning rate, a rule, or a function of a proximal operator that makes a transformation."""
 
 TOLERANCE = 1e-9
-SIZES, OTHER = (1e-6, 1.0, 1e6), 3
+SIZES, OTHER = (1e-30, 1.0, 1e30), (2, 3)
 
 
 class StepMatrix(NamedTuple):
@@ -68,8 +69,12 @@ def step_matrix(tx: Linear, steps: int, *, output: str = "params") -> StepMatrix
     """
     make = maker(tx)
     check_integer("steps", steps, at_least=1)
-    with float64():
-        _, calls = _run(make, np.zeros((steps, 1)), None, np.zeros(1), output)
+    with float64(), jax.disable_jit():
+        _check_init(make)
+        try:
+            _, calls = _run(make, np.zeros((steps, 1)), None, np.zeros(1), output)
+        except (AttributeError, TypeError) as error:
+            raise TypeError(f"tx must need nothing but gradients and params: {error}") from error
         columns = steps + len(calls)
         unit = np.eye(columns)
         points, proximal = _run(make, unit[:steps], unit[steps:], np.zeros(columns), output)
@@ -91,24 +96,36 @@ def maker(tx: Linear) -> Callable[[Any], optax.GradientTransformationExtraArgs]:
     check_takes("tx", tx, 1, "a gradient transformation, a Rule, or a function prox -> gradient transformation")
 
     def make(prox: Any) -> optax.GradientTransformationExtraArgs:
-        made = tx(prox)
+        try:
+            made = tx(prox)
+        except TypeError as error:
+            raise TypeError(f"tx must be called first, or take an operator and nothing else: {error}") from error
         check_transformation("tx", made)
         return optax.with_extra_args_support(made)
 
     return make
 
 
+def _check_init(make: Any) -> None:
+    """Raises if a state depends on what an operator returns before the first update."""
+    states = [jax.tree.leaves(make(lambda x, step_size, c=c: x + c).init(jnp.zeros(2))) for c in (0.0, 1.0)]
+    pairs = [pair for pair in zip(*states, strict=True) if jnp.issubdtype(pair[0].dtype, jnp.floating)]
+    if not all(np.array_equal(*pair) for pair in pairs):
+        raise ValueError("tx must take no proximal step in init.")
+
+
 def _check_linear(make: Any, points: np.ndarray, columns: int, steps: int, output: str) -> None:
-    """Compares with what the method makes of small and large random vectors, and of gradients that turn back, as a
-    restart looks for, from a random start, in another dimension.
+    """Compares with what the method makes of small and large random matrices, and of gradients that turn back, as a
+    restart looks for, from a random start.
     """
     rng = np.random.default_rng(0)
     turning = (-0.1) ** (np.arange(columns) % 8)
-    for size in (*SIZES, turning[:, None]):
-        fed, start = rng.standard_normal((columns, columns + OTHER)), rng.standard_normal(columns + OTHER)
-        fed = size * (fed[0] if np.ndim(size) else fed)
+    for size in (*SIZES, turning[:, None, None]):
+        turns = np.ndim(size) > 0
+        fed = size * rng.standard_normal((1, *OTHER) if turns else (columns, *OTHER))
+        start = (1 if turns else size) * rng.standard_normal(OTHER)
         seen = np.concatenate(_run(make, fed[:steps], fed[steps:], start, output))
-        expected = start + points @ fed
+        expected = start + np.tensordot(points, fed, 1)
         if not np.allclose(seen, expected, rtol=TOLERANCE, atol=TOLERANCE * np.abs(expected).max()):
             raise ValueError(
                 "tx must have updates that are linear in the gradients, entry by entry, and depend on nothing else: no "
@@ -136,4 +153,4 @@ def _run(make: Any, gradients: np.ndarray, subgradients: np.ndarray | None, star
         params = optax.apply_updates(params, updates)
         points.append(np.asarray(params))
     points.append(points[-1] if output == "params" else np.asarray(eval_params(state, params, output=output)))
-    return np.stack(points), np.array(proximal).reshape(-1, len(start))
+    return np.stack(points), np.array(proximal).reshape(-1, *start.shape)

@@ -43,12 +43,16 @@ class WorstCase(NamedTuple):
 
     Attributes:
       value: the largest error, from a start of 1.
+      uncertainty: about how far the value may be from the truth: what the worst function found violates, and what is
+        left over in the proof. At most 1e-5 of the value.
       functions: what leaves it: f, and then g of a composite method.
-      sensitivity: derivatives of the value with respect to the step matrix, arrays of its shapes.
+      sensitivity: derivatives of the value with respect to the step matrix, arrays of its shapes; where several
+        functions are the worst, as for optimal methods, it is that of one of them.
       seconds: that it took.
     """
 
     value: float
+    uncertainty: float
     functions: tuple[WorstFunction, ...]
     sensitivity: StepMatrix
     seconds: float
@@ -65,7 +69,7 @@ def worst_case(
     output: str = "params",
     feedback: str = "gradient",
 ) -> WorstCase:
-    """The largest error that a linear method can have left, to about seven digits.
+    """The largest error that a linear method can have left.
 
     Args:
       tx: as in `step_matrix`. A function ``prox -> transformation`` makes a method for f + g, g any convex function.
@@ -98,10 +102,11 @@ def worst_case(
     if len(H.proximal) and (feedback != "gradient" or measure == "gradient"):
         raise ValueError("tx may use an operator only where feedback is 'gradient' and measure is not.")
     program = _posed(StepMatrix(*(L * rows for rows in H)), strong_convexity / L, measure, start, feedback)
-    value = program.solve()
+    value, uncertainty = program.solve()
     factor, by_value = L ** (DEGREE[measure] - DEGREE[start]), start != "distance"
     return WorstCase(
         value=factor * value,
+        uncertainty=factor * uncertainty,
         functions=tuple(
             WorstFunction(
                 points=points / L ** (by_value / 2),
@@ -125,7 +130,7 @@ def _check(smoothness: float | None, strong_convexity: float, measure: str, star
         raise ValueError(f"smoothness must be given where feedback is 'gradient', and only there, got {smoothness!r}.")
     if smoothness is not None:
         check_convexity(smoothness, strong_convexity, strong_convexity_may_be_zero=True)
-    elif strong_convexity:
+    elif strong_convexity != 0:
         raise ValueError("strong_convexity must be 0 where feedback is not 'gradient'.")
     if feedback == "nonexpansive" and (measure == "value" or start != "distance"):
         raise ValueError("measure and start must need no value where feedback is 'nonexpansive': a map has none.")

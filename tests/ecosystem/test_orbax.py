@@ -18,7 +18,8 @@ def test_training_continues_from_a_checkpoint_to_the_same_bits(name, tmp_path):
     @jax.jit
     def step(carry):
         params, state = carry
-        updates, state = tx.update(params, state, params, value=optax.tree.norm(params))
+        value = optax.tree.norm(params)
+        updates, state = tx.update(params, state, params, value=value, value_fn=optax.tree.norm)
         return optax.apply_updates(params, updates), state
 
     def advance(carry):

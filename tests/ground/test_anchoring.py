@@ -196,3 +196,12 @@ def test_the_steps_may_be_told():
 def test_another_method_is_refused(tx, state, message):
     with pytest.raises(ValueError, match=message):
         from_optax(tx, state, PARAMS)
+
+
+def test_a_sum_of_gradients_is_no_mean():
+    total, mean, params = no.nag(1.0), no.nag(1.0, velocity="mean"), jnp.ones(3)
+    for one, other in ((total, mean), (mean, total)):
+        with pytest.raises(ValueError, match="must both have velocity='mean', or neither"):
+            reanchor(one, other.init(params), params)
+    with pytest.raises(ValueError, match="its velocity is a mean"):
+        from_optax(optax.sgd(0.1, 0.9, nesterov=True), mean.init(params), params)

@@ -172,3 +172,28 @@ def test_a_mask_that_inject_hyperparams_calls_with_a_step_is_refused(factory):
     static = optax.inject_hyperparams(factory, static_args="mask")(0.1, weight_decay=0.5, mask=mask)
     updates, _ = static.update(jax.tree.map(jnp.zeros_like, params), static.init(params), params)
     assert not updates["b"].any() and updates["w"].all()
+
+
+PARTLY = {"d": {"kernel": jnp.ones((4, 6)), "bias": None}, "e": {"kernel": jnp.ones((4, 6)), "bias": jnp.ones(3)}}
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        None,
+        {"d": {"kernel": True, "bias": None}, "e": {"kernel": False, "bias": False}},
+        lambda params: jax.tree.map(lambda p: p.ndim > 1, params),
+        {"d": True, "e": False},
+        lambda params: True,
+    ],
+)
+def test_a_mask_may_have_gaps_where_params_have_and_be_a_prefix(mask):
+    for tx in (
+        no.nag(0.1, weight_decay=0.1, mask=mask),
+        no.muon(0.1, weight_decay=0.1, mask=mask),
+        no.muon(0.1, weight_decay=0.1, mask=mask, fallback=no.nag(0.1)),
+    ):
+        updates, _ = tx.update(PARTLY, tx.init(PARTLY), PARTLY)
+        assert updates["d"]["bias"] is None
+        decayed, plain = abs(updates["d"]["kernel"][0, 0]), abs(updates["e"]["kernel"][0, 0])
+        assert decayed > plain if isinstance(mask, dict) else decayed == plain

@@ -196,3 +196,20 @@ def test_states_of_maps_survive_a_scan():
 
     _, stacked = jax.lax.scan(body, tx.init(x), jnp.stack([x] * 3))
     chex.assert_tree_all_finite(stacked)
+
+
+@pytest.mark.parametrize("inputs", [0.5, None, "a", ((0,),)])
+def test_axes_that_are_no_integers_name_the_leaf(inputs):
+    with pytest.raises(TypeError, match=r"axes do not fit \['w'\], of shape \(2, 3\): MatrixAxes must hold"):
+        orthogonalize(MatrixAxes(inputs, 1)).init({"w": jnp.ones((2, 3))})
+    orthogonalize(MatrixAxes(np.int64(0), 1)).init({"w": jnp.ones((2, 3))})
+
+
+def test_an_empty_leaf_leaves_no_nan():
+    tx, x = maps.normalize_neurons(), jnp.zeros((0, 4))
+    assert jnp.isfinite(tx.update(x, tx.init(x))[1].mean_square).all()
+
+
+def test_stacked_biases_of_haiku_are_no_matrices():
+    for name in ("b", "offset"):
+        assert hidden_matrices(f"['transformer/__layer_stack_no_per_layer/linear']['{name}']", jnp.ones((4, 8))) is None

@@ -144,3 +144,17 @@ def test_five_rows_of_polar_express_are_nearer_than_the_quintic():
         for rows in (QUINTIC, POLAR_EXPRESS[:5], POLAR_EXPRESS)
     ]
     assert errors[0] > 2 * errors[1] > 4 * errors[2]
+
+
+def test_the_largest_numbers_are_as_good_as_any():
+    turn = np.array([[0.0, 1.0], [-1.0, 0.0]], np.float32)
+    for size in (1e38, 3e38, 1e-37):
+        np.testing.assert_allclose(
+            polar_factor(size * jnp.asarray(turn), "polar_express", jnp.float32), turn, atol=1e-5
+        )
+
+
+@pytest.mark.parametrize("x", [jnp.array([[3, 0], [0, 1]]), jnp.ones(3), [1.0]])
+def test_what_is_no_matrix_is_refused(x):
+    with pytest.raises(TypeError, match="x must be floating or complex matrices"):
+        polar_factor(x)

@@ -8,7 +8,7 @@ import numpy as np
 import optax
 import pytest
 
-from nag_optax import eval_params, lazy_nag, nag
+from nag_optax import eval_params, lazy_nag, nag, velocity
 
 ROWS, STEPS = 12, 40
 RNG = np.random.default_rng(0)
@@ -111,3 +111,68 @@ def test_dtypes_stay(dtype):
 def test_what_does_not_fit_is_named(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+# What a second look has found.
+
+
+@pytest.mark.parametrize("dtype", [jnp.int8, jnp.uint8, jnp.int16, jnp.uint16, jnp.uint32])
+def test_narrow_ids_are_those_of_int32(dtype):
+    lazy, ids = lazy_nag(0.1), jnp.array([0, 0, 5, 44])
+    for rows in (256, 300):
+        table = jnp.zeros((rows, 1))
+        (ours, of_ours), (theirs, of_theirs) = (
+            lazy.update(jnp.ones((4, 1)), i, table, lazy.init(table)) for i in (ids.astype(dtype), ids)
+        )
+        np.testing.assert_array_equal(ours, theirs)
+        np.testing.assert_array_equal(of_ours.seen, of_theirs.seen)
+
+
+def test_ids_below_the_first_row_are_outside():
+    lazy, table = lazy_nag(0.1), jnp.arange(10.0).reshape(5, 2)
+    state = lazy.init(table)
+    assert jnp.isnan(lazy.rows(jnp.array([-6, -11, 5]), table, state)).all()
+    moved, after = lazy.update(jnp.ones((2, 2)), jnp.array([-1, -6]), table, state)
+    assert after.seen.tolist() == [0, 0, 0, 0, 1] and jnp.array_equal(moved[:4], table[:4])
+
+
+def test_a_state_belongs_to_its_table():
+    lazy = lazy_nag(0.1)
+    state = lazy.init(jnp.zeros((5, 2)))
+    for use in (
+        lambda table: lazy.rows(jnp.array([1]), table, state),
+        lambda table: lazy.update(jnp.ones((1, 2)), jnp.array([1]), table, state),
+        lambda table: lazy.whole(table, state),
+    ):
+        with pytest.raises(ValueError, match=r"state belongs to a table of shape \(5, 2\), got one of \(9, 2\)"):
+            use(jnp.zeros((9, 2)))
+    for shape in ((), (0, 2), (3, 0)):
+        with pytest.raises(ValueError, match="table must have rows with entries"):
+            lazy.init(jnp.zeros(shape))
+
+
+@pytest.mark.parametrize("mu", [0.9, 0.999, 0.9999])
+def test_what_was_missed_has_all_digits(mu):
+    state = lazy_nag(0.1, mu).init(jnp.zeros((2, 1)))
+    exact = float(np.float32(mu))
+    for lag in (1, 2, 3, 50, 1000):
+        way, left = state._replace(step=jnp.int32(lag)).missed()
+        np.testing.assert_allclose(way, exact * exact * (1 - exact**lag) / (1 - exact), rtol=5e-7)
+        np.testing.assert_allclose(left, exact**lag, rtol=lag * 1e-7, atol=1e-30)
+    with pytest.raises(ValueError, match="momentum must be"):
+        lazy_nag(0.1, 1 - 1e-9).init(jnp.zeros((2, 1)))
+
+
+def test_arrays_of_numpy_and_low_precision_under_strict_promotion_are_fine():
+    lazy, table = lazy_nag(0.1), np.zeros((4, 2), np.float32)
+    state = jax.tree.map(np.asarray, lazy.init(table))
+    moved, _ = lazy.update(np.ones((2, 2), np.float32), [1, 1], table, state)
+    np.testing.assert_allclose(moved[1], -0.38, rtol=1e-6)
+    with jax.numpy_dtype_promotion("strict"):
+        assert lazy.init(jnp.zeros((4, 2), jnp.bfloat16)).momentum.dtype == jnp.float32
+
+
+def test_its_velocity_is_read():
+    lazy, table = lazy_nag(0.1), jnp.zeros((3, 1))
+    _, state = lazy.update(jnp.ones((1, 1)), jnp.array([1]), table, lazy.init(table))
+    np.testing.assert_allclose(velocity(state, table)[:, 0], [0, 0.1, 0], rtol=1e-6)

@@ -161,11 +161,31 @@ def test_adaptive_methods_are_refused(name):
         ({"feedback": "nonexpansive"}, "a map has none"),
         ({"feedback": "proximal"}, "output must be a point to which a proximal step leads"),
         ({"smoothness": 1.0, "measure": "distance", "start": "value"}, "no bound"),
+        ({"feedback": "proximal", "strong_convexity": None}, "strong_convexity must be 0"),
     ],
 )
 def test_what_has_no_answer_is_refused(arguments, words):
     with pytest.raises(ValueError, match=words):
         theory.worst_case(optax.sgd(0.5), 3, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("tx", "steps", "options"),
+    [
+        (optax.sgd(10.0), 5, {"measure": "gradient"}),  # 9^10 = 3.5e9; the solver says 4.2e9
+        (optax.sgd(8.0), 5, {"measure": "gradient"}),  # it calls its answer optimal, 3e-4 off
+        (optax.sgd(0.8), 3, {"strong_convexity": 0.98, "start": "value"}),  # 1.0156e-4; it says 1.0155e-4
+    ],
+)
+def test_an_answer_of_few_digits_is_refused(tx, steps, options):
+    with pytest.raises(ValueError, match="to five digits"):
+        theory.worst_case(tx, steps, smoothness=1.0, **options)
+
+
+def test_uncertainty_is_about_the_error():
+    for tx, steps, exact in ((optax.sgd(3.0), 3, 32.0), (optax.sgd(1.0), 5, 1 / 22)):
+        found = theory.worst_case(tx, steps, smoothness=1.0)
+        assert abs(found.value - exact) <= found.uncertainty < 1e-5 * exact
 
 
 def test_a_composite_method_is_not_judged_where_g_may_be_infinite():

@@ -80,9 +80,17 @@ def test_what_is_not_linear_is_refused(name):
 
 
 def test_what_has_no_rate_is_refused():
-    for tx in (no.nag(1.0, momenta.nesterov()), optax.sgd(lambda count: 1 / (count + 1.0))):
+    for tx in (
+        no.nag(1.0, momenta.nesterov()),
+        optax.sgd(lambda count: 1 / (count + 1.0)),
+        optax.sgd(optax.exponential_decay(0.5, 100_000, 0.5)),
+        no.lookahead(optax.sgd(0.5), 6, 0.5),
+        no.nag(0.5, 0.9, restart=no.restart.every(7)),
+    ):
         with pytest.raises(ValueError, match="numbers that do not vary"):
             theory.rate_on_quadratics(tx, 1.0, 0.1)
+    with pytest.raises(ValueError, match="tx must have updates that are linear"):
+        theory.rate_on_quadratics(no.nag(0.5, 0.9, restart="speed"), 1.0, 0.1)
     with pytest.raises(ValueError, match="strong_convexity must be"):
         theory.rate_on_quadratics(optax.sgd(0.1), 1.0, 0.0)
     with pytest.raises(ValueError, match="curvature must be one on which tx converges"):

@@ -79,6 +79,8 @@ NO_MATRIX = {
     "adam": optax.adam(0.1),
     "adagrad": optax.adagrad(0.1),
     "rmsprop": optax.rmsprop(0.1),
+    "a clip that is far away": optax.chain(optax.clip(1e7), optax.sgd(1e-8)),
+    "a mean over rows": optax.chain(optax.centralize(), optax.sgd(0.1)),
     "clipping": optax.chain(optax.clip_by_global_norm(100.0), optax.sgd(0.1)),
     "sign": optax.sign_sgd(0.1),
     "a mean": optax.chain(optax.stateless(lambda g, params: g - jnp.mean(g)), optax.sgd(0.1)),
@@ -120,12 +122,20 @@ def test_every_method_of_the_catalogue_has_one_or_is_refused_in_words(name):
     np.testing.assert_allclose(params, 1 - H.params[-1] @ gradients, atol=1e-9)
 
 
+def begins_with_a_proximal_step(prox):
+    return optax.GradientTransformation(lambda p: prox(p, 0.5), lambda g, s, p: (s - p - 0.5 * g, s))
+
+
 @pytest.mark.parametrize(
     ("make", "error", "words"),
     [
         (lambda: theory.step_matrix(0.1, 3), TypeError, "tx must be"),
         (lambda: theory.step_matrix(lambda: None, 3), TypeError, "tx must be"),
         (lambda: theory.step_matrix(lambda prox: 3, 3), TypeError, "tx must be"),
+        (lambda: theory.step_matrix(optax.sgd, 3), TypeError, "tx must need nothing but gradients and params"),
+        (lambda: theory.step_matrix(no.halpern, 3), TypeError, "tx must be called first, or take an operator"),
+        (lambda: theory.step_matrix(optax.polyak_sgd(), 3), TypeError, "tx must need nothing but gradients and params"),
+        (lambda: theory.step_matrix(begins_with_a_proximal_step, 3), ValueError, "no proximal step in init"),
         (lambda: theory.step_matrix(optax.sgd(0.1), 0), ValueError, "steps must be"),
         (lambda: theory.step_matrix(no.nag(0.1), 3, output="z"), ValueError, "output must be one of 'base'"),
         (lambda: theory.step_matrix(optax.sgd(0.1), 3, output="base"), ValueError, "holds no accelerated"),

@@ -20,6 +20,17 @@ def test_silver_steps_are_the_papers():
         np.testing.assert_allclose(table(step_sizes.silver(), 2**k - 1).sum(), (1 + 2**0.5) ** k - 1, rtol=1e-12)
 
 
+def test_counters_may_be_narrow_and_full():
+    long = step_sizes.long_steps(1000)
+    for schedule in (long, step_sizes.silver()):
+        for dtype in (np.int8, np.uint8, np.int32, np.int64):
+            np.testing.assert_array_equal(
+                [schedule(dtype(c)) for c in (0, 1, 4, 100)], table(schedule, 101)[[0, 1, 4, 100]]
+            )
+    assert float(step_sizes.silver()(np.int8(127))) == pytest.approx(1 + (1 + 2**0.5) ** 6)
+    assert float(step_sizes.silver()(np.int32(2**31 - 1))) == pytest.approx(1 + (1 + 2**0.5) ** 30)
+
+
 @pytest.mark.parametrize("n", [1, 2, 3, 5, 10, 31])
 def test_long_steps_are_the_papers(n):
     _, last = published.concatenations(n)[n]
