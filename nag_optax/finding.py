@@ -101,8 +101,13 @@ def _found(state: Any, question: Question) -> tuple[Readings | None, bool]:
 def _since_all_is_known(state: Any) -> list[Any]:
     """The parts of a state; of a chain, those from the last one on that knows its points whatever came before it."""
     parts = _parts(state)
-    whole = [i for i, part in enumerate(parts) if getattr(type(part), "knows_all", False)]
+    whole = [i for i, part in enumerate(parts) if _knows_all(part)]
     return parts[whole[-1] :] if whole and _is_chain(state) else parts
+
+
+def _knows_all(state: Any) -> bool:
+    """Whether this is a state that knows its points whatever came before it, or a chain with one."""
+    return getattr(type(state), "knows_all", False) or (_is_chain(state) and any(map(_knows_all, _parts(state))))
 
 
 def _behind(link: Any, readings: Readings, owed: bool, question: Question) -> tuple[Readings, bool]:

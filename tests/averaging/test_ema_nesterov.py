@@ -7,7 +7,7 @@ import numpy as np
 import optax
 import pytest
 
-from nag_optax import ema_nesterov, eval_params
+from nag_optax import ema_nesterov, eval_params, gpa, maps, nag, scale_by_nag
 from oracles.published.maps import ema_nesterov as published
 from tests.support.problems import noisy_problems
 from tests.support.running import close, trajectory
@@ -58,3 +58,13 @@ def test_around_an_adaptive_optimizer_the_base_iterate_is_exact():
 def test_what_does_not_fit_is_named(arguments, words):
     with pytest.raises((TypeError, ValueError), match=words):
         ema_nesterov(*arguments)
+
+
+@pytest.mark.parametrize("around", [lambda inner: ema_nesterov(inner, 0.4), lambda inner: gpa(inner, 0.9, 0.5)])
+def test_links_before_it_are_not_asked_however_deep_it_lies(around):
+    params = jnp.ones((2, 3))
+    for before in (nag(0.1), optax.chain(scale_by_nag(0.9), maps.sign())):
+        tx = optax.chain(before, optax.chain(around(optax.sgd(1.0))))
+        updates, state = tx.update(params, tx.init(params), params)
+        (_, inner), moved = state, params + updates
+        np.testing.assert_array_equal(eval_params(state, moved), eval_params(inner, moved))
