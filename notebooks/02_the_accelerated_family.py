@@ -55,7 +55,7 @@ def polyak(L, mu):
 # For each $N$ there is a function that treats a method worst. In one dimension it is a parabola in the middle and a
 # line outside, or the parabola alone; semidefinite programs over all functions of all dimensions find nothing worse.
 # So the exact worst case can be *measured*: run the method on a thousand such functions, the worst one among them, and
-# take the largest loss. (`python -m benchmarks.theory` has all 18 rows, to 14 digits; with `--plot FILE` it draws this
+# take the largest loss. (`python -m benchmarks.theory` has all 26 rows, to 14 digits; with `--plot FILE` it draws this
 # picture.)
 
 # %%
