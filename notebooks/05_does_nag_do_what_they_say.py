@@ -27,10 +27,11 @@ import numpy as np
 import optax
 from support import run, show
 
-from benchmarks import training, training_report
+from benchmarks import training_report
 from benchmarks.methods import ADAM, ARTICLE, DROPPED, LARGER
 from benchmarks.pictures import BLACK, BLUE, GREEN, GREY, PINK, VERMILION, finish, plain_numbers
 from benchmarks.runs import Runs
+from benchmarks.training import TRAINING
 from nag_optax import momenta, nag
 from nag_optax.links import scale_by_inverse_sqrt_size
 from trainer.data import digits
@@ -327,7 +328,7 @@ assert steps_of_descent < 1000 / 20 and steps_of_nag < 1000 / 4
 
 # %%
 known = Runs(Path("../benchmarks/results/training-cpu.csv"), read_only=True)
-outcomes = {task: training.outcome(task, known) for task in training.STEPS}
+outcomes = {task: TRAINING.outcome(task, known) for task in TRAINING.steps}
 show(training_report.plot(outcomes))
 
 # %% [markdown]
