@@ -7,9 +7,10 @@ array([0.5, 0.5])
 """
 
 from nag_optax.theory.dual import h_dual
+from nag_optax.theory.program import WorstFunction
 from nag_optax.theory.quadratics import noise_amplification, rate_on_quadratics
 from nag_optax.theory.step_matrix import StepMatrix, step_matrix
-from nag_optax.theory.worst_case import WorstCase, WorstFunction, worst_case
+from nag_optax.theory.worst_case import WorstCase, worst_case
 
 __all__ = [
     "StepMatrix",

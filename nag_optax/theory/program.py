@@ -6,7 +6,7 @@ the inner products, the Gram matrix, of the vectors. The minimum is at 0, and it
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -24,6 +24,23 @@ Row = tuple[str, Any]
 
 FIRST: Row = ("params", 0)
 OUTPUT: Row = ("output", ...)
+
+
+class WorstFunction(NamedTuple):
+    """A worst function, or map, where it is asked; its minimum, or fixed point, is at 0 and the last of the places.
+
+    Attributes:
+      points: [places, dimension].
+      answers: its gradients there, of a map the residuals, [places, dimension].
+      values: above that at the minimum, [places]; of a map without meaning.
+      multipliers: of the inequality between each two places, [places, places]: their sum proves that no function is
+        worse.
+    """
+
+    points: np.ndarray
+    answers: np.ndarray
+    values: np.ndarray
+    multipliers: np.ndarray
 
 
 class Place(NamedTuple):
@@ -88,22 +105,19 @@ class Asked:
         place = self.known(row) or self.ask(row, self.program.unknown())
         return place.value
 
-    def evaluated(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Points, answers and values of the solution."""
+    def found(self) -> WorstFunction:
+        """That of the solution."""
         points, answers = (np.stack([getattr(p, name).eval() for p in self.places]) for name in ("point", "answer"))
-        return points, answers, np.array([place.value.eval() for place in self.places])
-
-    def multipliers(self) -> np.ndarray:
-        """Of the inequalities between each two places, [places, places]."""
         (table,) = self.function.get_class_constraints_duals().values()
-        return np.array(table, float)
+        values = np.array([place.value.eval() for place in self.places])
+        return WorstFunction(points, answers, values, np.array(table, float))
 
-    def slacks(self, points: Any, answers: Any, values: Any) -> Any:
-        """What the inequalities have to spare, [places, places], in JAX."""
-        x, g = (a[:, None] - a[None] for a in (points, answers))
+    def slacks(self, points: Any, found: WorstFunction) -> Any:
+        """What the inequalities have to spare, [places, places], in JAX, if the points were others."""
+        x, g = (a[:, None] - a[None] for a in (points, found.answers))
         if self.kind == "nonexpansive":
             return jnp.sum(x**2, -1) - jnp.sum((x - g) ** 2, -1)
-        spare = values[:, None] - values[None] - jnp.einsum("jd,ijd->ij", answers, x)
+        spare = found.values[:, None] - found.values[None] - jnp.einsum("jd,ijd->ij", found.answers, x)
         if self.kind == "convex":
             return spare
         return spare - jnp.sum(g**2, -1) / 2 - self.q / (2 * (1 - self.q)) * jnp.sum((x - g) ** 2, -1)
@@ -180,9 +194,9 @@ class Program:
             )
         return float(bound), uncertainty
 
-    def sensitivity(self) -> StepMatrix:
-        """The derivative of the solution with respect to the entries of the step matrix, by the envelope theorem: the
-        inequalities times their multipliers are all that moves.
+    def sensitivity(self, functions: Sequence[WorstFunction]) -> StepMatrix:
+        """The derivative of the solution, of these functions, with respect to the entries of the step matrix, by the
+        envelope theorem: the inequalities times their multipliers are all that moves.
         """
         slopes = StepMatrix(*map(np.zeros_like, self.H))
         fed = np.stack([g.eval() for g in self.fed])
@@ -192,13 +206,12 @@ class Program:
             getattr(slopes, field)[index] -= np.asarray(slope) @ fed.T
 
         with float64():
-            for asked in self.asked:
-                points, answers, values = asked.evaluated()
+            for asked, found in zip(self.asked, functions, strict=True):
 
-                def proof(points: Any, asked: Asked = asked, answers: Any = answers, values: Any = values) -> Any:
-                    return jnp.sum(asked.multipliers() * asked.slacks(points, answers, values))
+                def proof(points: Any, asked: Asked = asked, found: WorstFunction = found) -> Any:
+                    return jnp.sum(found.multipliers * asked.slacks(points, found))
 
-                for place, slope in zip(asked.places, jax.grad(proof)(jnp.asarray(points)), strict=True):
+                for place, slope in zip(asked.places, jax.grad(proof)(jnp.asarray(found.points)), strict=True):
                     if place.row is not None:
                         add(place.row, slope)
             if self._moving is not None:

@@ -13,29 +13,12 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from nag_optax.theory.program import FIRST, OUTPUT, Program
+from nag_optax.theory.program import FIRST, OUTPUT, Program, WorstFunction
 from nag_optax.theory.step_matrix import Linear, StepMatrix, step_matrix
 from nag_optax.validation import check_choice, check_convexity
 
 DEGREE = {"distance": 0, "value": 1, "potential": 1, "gradient": 2}
 """How an error scales with a function."""
-
-
-class WorstFunction(NamedTuple):
-    """A worst function, or map, where it is asked; its minimum, or fixed point, is at 0 and the last of the places.
-
-    Attributes:
-      points: [places, dimension].
-      answers: its gradients there, of a map the residuals, [places, dimension].
-      values: above that at the minimum, [places]; of a map without meaning.
-      multipliers: of the inequality between each two places, [places, places]: their sum proves that no function is
-        worse.
-    """
-
-    points: np.ndarray
-    answers: np.ndarray
-    values: np.ndarray
-    multipliers: np.ndarray
 
 
 class WorstCase(NamedTuple):
@@ -103,21 +86,22 @@ def worst_case(
         raise ValueError("tx may use an operator only where feedback is 'gradient' and measure is not.")
     program = _posed(StepMatrix(*(L * rows for rows in H)), strong_convexity / L, measure, start, feedback)
     value, uncertainty = program.solve()
+    functions = [asked.found() for asked in program.asked]
+    slopes = program.sensitivity(functions)
     factor, by_value = L ** (DEGREE[measure] - DEGREE[start]), start != "distance"
+
+    def of_smoothness(found: WorstFunction) -> WorstFunction:
+        return found._replace(
+            points=found.points / L ** (by_value / 2),
+            answers=found.answers * L ** (1 - by_value / 2),
+            values=found.values * L ** (1 - by_value),
+        )
+
     return WorstCase(
         value=factor * value,
         uncertainty=factor * uncertainty,
-        functions=tuple(
-            WorstFunction(
-                points=points / L ** (by_value / 2),
-                answers=answers * L ** (1 - by_value / 2),
-                values=values * L ** (1 - by_value),
-                multipliers=asked.multipliers(),
-            )
-            for asked in program.asked
-            for points, answers, values in (asked.evaluated(),)
-        ),
-        sensitivity=StepMatrix(*(factor * L * slope for slope in program.sensitivity())),
+        functions=tuple(map(of_smoothness, functions)),
+        sensitivity=StepMatrix(*(factor * L * slope for slope in slopes)),
         seconds=time.perf_counter() - begin,
     )
 
