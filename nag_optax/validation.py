@@ -33,7 +33,7 @@ def check_number(
       ValueError: for a number outside the range, NaN, overflow of JAX's floats, or an array that is not a scalar.
     """
     if not _is_real(value):
-        raise TypeError(f"{name} must be {kind}, got {_shown(value)}.")
+        raise TypeError(f"{name} must be {kind}, got {shown(value)}.")
     if jnp.shape(value):
         raise ValueError(f"{name} must be a scalar, got an array of shape {jnp.shape(value)}.")
     if not is_concrete(value):
@@ -80,7 +80,7 @@ class _Schedule:
             raise TypeError(f"{wanted}: {error}") from error
         if not _is_real(value):
             hint = "; was the function that makes it called?" if callable(value) or isinstance(value, tuple) else "."
-            raise TypeError(f"{wanted}, got {_shown(value)}{hint}")
+            raise TypeError(f"{wanted}, got {shown(value)}{hint}")
         if jnp.shape(value):
             raise ValueError(f"{self.name} must be a scalar, got shape {jnp.shape(value)} from its schedule.")
         # An array at a concrete count would have to be waited for in every step, and rounding may have left the range.
@@ -94,7 +94,7 @@ def check_entries(name: str, value: Any, *, at_least=-np.inf, at_most=np.inf, ma
     leaves = jax.tree.leaves(value, is_leaf=lambda x: x is None)
     for leaf in leaves or [value]:
         if not _is_real(leaf):
-            raise TypeError(f"{name} must be a number, an array or a pytree of them, got {_shown(leaf)}.")
+            raise TypeError(f"{name} must be a number, an array or a pytree of them, got {shown(leaf)}.")
         if is_concrete(leaf):
             fits = not isinstance(leaf, int) or abs(leaf) <= np.iinfo(np.int32).max
             entries = np.asarray(leaf if fits else np.nan)
@@ -123,7 +123,7 @@ def check_integer(name: str, value: Any, *, at_least: int, may_be_traced: bool =
     """
     traced = may_be_traced and isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, np.integer)
     if isinstance(value, bool) or not (traced or isinstance(value, int | np.integer)):
-        raise TypeError(f"{name} must be an integer, got {_shown(value)}.")
+        raise TypeError(f"{name} must be an integer, got {shown(value)}.")
     check_number(name, np.asarray(value) if isinstance(value, np.integer) else value, at_least=at_least)
     if is_concrete(value) and value > np.iinfo(np.int32).max:
         raise ValueError(f"{name} must fit into int32, got {value!r}.")
@@ -132,27 +132,7 @@ def check_integer(name: str, value: Any, *, at_least: int, may_be_traced: bool =
 def check_boolean(name: str, value: Any) -> None:
     """Raises TypeError if ``value`` is neither True nor False."""
     if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} must be True or False, got {_shown(value)}.")
-
-
-def check_flags(name: str, value: Any, *, gaps: bool = False) -> None:
-    """Raises TypeError if ``value`` is not a pytree of booleans; with ``gaps``, some may be None."""
-    flags = jax.tree.leaves(value, is_leaf=None if gaps else lambda x: x is None)
-    wrong = [x for x in flags if not isinstance(x, bool) and str(getattr(x, "dtype", "")) != "bool"]
-    if wrong or not flags:
-        shown = _shown(wrong[0]) if wrong else "none"
-        raise TypeError(f"{name} must be a pytree of booleans, or a function of params that returns one, got {shown}.")
-
-
-def flags_of(name: str, mask: Any, params: Any) -> Any:
-    """The booleans of a mask, or of a mask function of params; raises as `check_flags` where params have leaves."""
-    try:
-        flags = mask(params) if callable(mask) else mask
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{name} must be a function of params that returns booleans: {error}") from error
-    if jax.tree.leaves(params):
-        check_flags(name, flags, gaps=None in jax.tree.leaves(params, is_leaf=lambda x: x is None))
-    return flags
+        raise TypeError(f"{name} must be True or False, got {shown(value)}.")
 
 
 def check_convexity(smoothness: Any, strong_convexity: Any, *, strong_convexity_may_be_zero: bool = False) -> None:
@@ -201,13 +181,13 @@ def as_dtype(name: str, value: Any) -> Any:
             return jax.dtypes.canonicalize_dtype(value)
     except (TypeError, ValueError):
         pass
-    raise TypeError(f"{name} must be a floating dtype, int8 or None, got {_shown(value)}.")
+    raise TypeError(f"{name} must be a floating dtype, int8 or None, got {shown(value)}.")
 
 
 def check_takes(name: str, value: Any, count: int, kind: str) -> None:
     """Raises TypeError if ``value`` is not a function, or cannot be called with so many arguments."""
     if isinstance(value, type) or not callable(value):
-        raise TypeError(f"{name} must be {kind}, got {_shown(value)}.")
+        raise TypeError(f"{name} must be {kind}, got {shown(value)}.")
     try:
         signature = inspect.signature(value)
     except (TypeError, ValueError):  # a function that does not say what it takes
@@ -246,5 +226,6 @@ def _is_finite(value: Any) -> bool:
     return bool(abs(number(value)) <= float(jnp.finfo(jnp.result_type(float)).max))
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """What an error shows of a value."""
     return f"{value!r} of type {type(value).__name__}"

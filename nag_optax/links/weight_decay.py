@@ -19,14 +19,13 @@ from jax import Array
 
 from nag_optax.engine.storage.rounding import rounded_in_turns
 from nag_optax.links.landing import is_low
+from nag_optax.masks import check_flags, flags_of
 from nag_optax.readings import Readings
 from nag_optax.scalars import Scalar, counter, hyperparameter_dtype, increment, is_number, mixing, scalar_at
 from nag_optax.trees import beside, widened
 from nag_optax.validation import (
-    check_flags,
     check_takes,
     check_transformation,
-    flags_of,
     look_ahead,
     number_or_schedule,
 )
@@ -174,7 +173,7 @@ class _Decay:
     def look_ahead(self, params: Any) -> None:
         """Raises if the schedule of the decay returns no scalar, or the mask no booleans."""
         look_ahead(lambda: scalar_at(self.weight_decay, jnp.zeros((), jnp.int32)))
-        if callable(self.mask):
+        if self.mask is not None:
             self.mask(params)
 
     @mixing
@@ -218,8 +217,8 @@ def _checked(mask: Any) -> Any:
             "mask must be a pytree of booleans or a function of params, got one value for all of them; "
             "optax.inject_hyperparams needs static_args=('mask',)."
         )
-    if not callable(mask):
-        check_flags("mask", mask, gaps=True)
-        return mask
-    check_takes("mask", mask, 1, "a pytree of booleans or a function of params")
+    if callable(mask):
+        check_takes("mask", mask, 1, "a pytree of booleans or a function of params")
+    else:
+        check_flags("mask", mask, gaps=True)  # whether params have the same gaps, `flags_of` sees
     return lambda params: flags_of("mask", mask, params)

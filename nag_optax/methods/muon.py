@@ -32,12 +32,13 @@ from nag_optax.maps.neurons import normalize_neurons
 from nag_optax.maps.orthogonalize import orthogonalize
 from nag_optax.maps.polar_factor import Polynomial
 from nag_optax.maps.router import are_matrices, by_name
+from nag_optax.masks import flags_of
 from nag_optax.methods.nag import nag_rule
 from nag_optax.momenta import Momentum
 from nag_optax.readings import Question, Readings
 from nag_optax.scalars import Scalar, mixing, scalar_at
 from nag_optax.trees import beside
-from nag_optax.validation import as_dtype, check_choice, check_number, check_transformation, flags_of, leaf_name
+from nag_optax.validation import as_dtype, check_choice, check_number, check_transformation, leaf_name
 
 
 class MuonState(NamedTuple):

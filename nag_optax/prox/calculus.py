@@ -9,11 +9,12 @@ import numpy as np
 import optax
 from jax.tree_util import Partial
 
+from nag_optax.masks import check_flags, flags_of
 from nag_optax.prox.foreign import operator
 from nag_optax.prox.operator import Conjugate, Prox, largest, ratio, zero
 from nag_optax.scalars import Scalar
 from nag_optax.trees import inner
-from nag_optax.validation import check_entries, check_flags, check_number, check_takes, flags_of
+from nag_optax.validation import check_entries, check_number, check_takes
 
 
 def scaled(prox: Prox, factor: Scalar) -> Prox:

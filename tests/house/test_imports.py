@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[2] / "nag_optax"
 FOLDERS = {"nag_optax", "oracles", "tests", "benchmarks", "examples", "programs", "trainer"}
 
 FLOORS = [
-    {"renamed", "scalars", "validation", "trees", "readings", "finding"},
+    {"renamed", "scalars", "validation", "masks", "trees", "readings", "finding"},
     {"momenta", "step_sizes", "evaluation", "measuring", "anchoring", "restoring", "sharding", "curvature"},
     {"engine", "losses", "prox"},
     {"links", "maps", "theory"},

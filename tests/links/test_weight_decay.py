@@ -197,3 +197,11 @@ def test_a_mask_may_have_gaps_where_params_have_and_be_a_prefix(mask):
         assert updates["d"]["bias"] is None
         decayed, plain = abs(updates["d"]["kernel"][0, 0]), abs(updates["e"]["kernel"][0, 0])
         assert decayed > plain if isinstance(mask, dict) else decayed == plain
+
+
+@pytest.mark.parametrize("params", [PARTLY["e"], {**PARTLY["e"], "other": None}])
+def test_a_mask_has_no_gap_where_params_have_none(params):
+    mask = {name: None if name == "bias" or p is None else True for name, p in params.items()}
+    for given in (mask, lambda params: mask):
+        with pytest.raises(TypeError, match="mask must be a pytree of booleans"):
+            no.nag(0.1, weight_decay=0.1, mask=given).init(params)
