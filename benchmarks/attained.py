@@ -37,13 +37,11 @@ METHODS = {
 }
 OUTPUTS = {"x_N": "base", "z_N": "z", "last step": "last_step", "y_N": "params"}
 
-FED = {
-    "gradient": lambda functions, x: functions.gradient(x),
-    "composite": lambda functions, x: functions.gradient(x),
+RESIDUALS = {
     "proximal": lambda functions, x: x - functions.prox(x, 1.0),
     "nonexpansive": lambda functions, x: 2 * functions.gradient(x),
-    "resolvent": lambda functions, x: functions.gradient(x),
 }
+"""What takes the place of gradients."""
 
 JUDGED = {
     errors.value: ("value", "distance"),
@@ -76,12 +74,13 @@ def by_program(row, q, steps):
 
 @functools.partial(jax.jit, static_argnames=("row", "make", "horizon"))
 def _measure(row, make, horizon, q, steps, functions):
+    fed = RESIDUALS.get(row.fed, lambda functions, x: functions.gradient(x))
     tx = make(q, horizon)
     tx = tx(functions.prox) if row.fed == "composite" else tx
 
     def update(_, carry):
         params, state = carry
-        updates, state = tx.update(FED[row.fed](functions, params), state, params)
+        updates, state = tx.update(fed(functions, params), state, params)
         return optax.apply_updates(params, updates), state
 
     start = jnp.ones_like(functions.value(0.0))

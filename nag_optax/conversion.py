@@ -89,7 +89,7 @@ def _check_units(tx: optax.GradientTransformation, state: Any, params: Any) -> N
         _, second = tx.update(origin, first, origin)
     (old,), (new,), (later,) = (_states(of, _KINDS) for of in (state, first, second))
     wrong = "must keep a sum of gradients, as nag does with velocity='gradient', but"
-    if isinstance(old, AccelerateState) and "last_gain" in old.last:
+    if isinstance(old, AccelerateState) and old.is_mean:
         raise ValueError(f"state {wrong} its velocity is a mean, as with velocity='mean'.")
     if isinstance(new, AccelerateState):
         kept = [np.asarray(m, complex) for m in jax.tree.leaves(new.velocity()) if is_concrete(m)]

@@ -34,7 +34,8 @@ def along_gradient(gradient_of: Callable[[Any], Any], params: Any, value: Array,
 
 def ascent(value_fn: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """The gradient of a function as transformations get it: of complex params, the conjugate of JAX's."""
-    return lambda params: jax.tree.map(jnp.conj, jax.grad(value_fn)(params))
+    both = value_and_ascent(value_fn)
+    return lambda params: both(params)[1]
 
 
 def value_and_ascent(value_fn: Callable[[Any], Any]) -> Callable[[Any], tuple[Array, Any]]:

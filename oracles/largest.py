@@ -48,6 +48,11 @@ def on_kink(weight):
 of_nag = on_lines(lambda q, gradient, x: accelerated.nag(gradient, x, 1.0))
 
 
+def of_halpern(scale):
+    """The worst case scale / (N + 1)^2 of an anchored method, which ends where the Huber function has its kink."""
+    return lambda q, steps: (scale / (steps + 1) ** 2, [huber(1 / (steps + 1))])
+
+
 def nag_weight(steps):
     """S_N, with f(x_N) - f* <= 1 / (4 S_N + 2) of Nesterov's method."""
     return (1 / of_nag(0.0, steps)[0] - 2) / 4

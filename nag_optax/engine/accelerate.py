@@ -61,6 +61,11 @@ class AccelerateState(NamedTuple):
     restarts: Array
     last: dict[str, Array]
 
+    @property
+    def is_mean(self) -> bool:
+        """Whether the buffer is a mean of gradients instead of a sum, which a rule says by logging its gain."""
+        return "last_gain" in self.last
+
     def readings(self, question: Question) -> Readings:
         """Returns params plus the readout that is asked for times the buffer."""
         readout = question.readout({"base": self.readout, **self.outputs})
@@ -72,7 +77,7 @@ class AccelerateState(NamedTuple):
         Raises:
           ValueError: if one velocity is a sum of gradients and the other a mean.
         """
-        if ("last_gain" in self.last) != ("last_gain" in old.last):
+        if self.is_mean != old.is_mean:
             raise ValueError("state and transformation must both have velocity='mean', or neither.")
         momentum, scales = kept_as(self.momentum, self.scales, old.velocity(), old.step)
         goes_on = jax.tree.structure(self.carry) == jax.tree.structure(old.carry)

@@ -138,7 +138,7 @@ def nag_rule(
             lead=outside * (1 - nu + nu_next * mu_next),
             step_size=nu * outside * gain,
             readout=outside * nu_next * mu_next,
-            # A state must say that its velocity is a mean: nothing else in it does.
+            # By its gain a state says that its velocity is a mean: nothing else in it does.
             hyperparams={"learning_rate": eps, "momentum": mu} | ({"gain": gain} if velocity == "mean" else {}),
         )
         return coefficients, carry

@@ -15,6 +15,8 @@ from nag_optax.solve.by_transformation import ProximalPoint, by_transformation
 from nag_optax.solve.method import Method, Problem
 from nag_optax.validation import check_choice, is_transformation, number_or_schedule
 
+WITH_STEP_SIZE = ("fista", "pogm")
+
 
 def chosen_method(method: Any, prox: Any, step_size: Any) -> Method:
     """The method of a name, that of a transformation, or the `Method` itself.
@@ -23,8 +25,8 @@ def chosen_method(method: Any, prox: Any, step_size: Any) -> Method:
       TypeError: if it is none of these.
       ValueError: for an unknown name, or one that cannot do what is asked.
     """
-    if (step_size is not None) != (isinstance(method, str) and method in ("fista", "pogm")):
-        needed = "step_size is for method='fista' and method='pogm', which need it"
+    if (step_size is not None) != (isinstance(method, str) and method in WITH_STEP_SIZE):
+        needed = f"step_size is for {' and '.join(f'method={name!r}' for name in WITH_STEP_SIZE)}, which need it"
         raise ValueError(f"{needed}; got {step_size!r} with method {method!r}.")
     if isinstance(method, Method):
         return method
@@ -33,16 +35,16 @@ def chosen_method(method: Any, prox: Any, step_size: Any) -> Method:
             kind = type(method).__name__
             raise TypeError(f"method must be a name, a Method or a gradient transformation, got {kind}.")
         return by_transformation(method)
-    check_choice("method", method, ("full_backtracking", "fista", "pogm", "adanag", "ac_fgm"))
+    check_choice("method", method, ("full_backtracking", *WITH_STEP_SIZE, "adanag", "ac_fgm"))
+    if method in WITH_STEP_SIZE:
+        step_size = number_or_schedule("step_size", step_size, above=0)
     match method:
         case "fista":
-            step_size = number_or_schedule("step_size", step_size, above=0)
             return by_transformation(
                 fista(step_size, prox),
                 lambda problem, at, gradient, state: (state.base.params, scalar_at(step_size, state.step - 1)),
             )
         case "pogm":
-            step_size = number_or_schedule("step_size", step_size, above=0)
             proximal_point = _from_params(lambda state: scalar_at(step_size, state.step - 1))
             return by_transformation(pogm(step_size, prox), proximal_point)
         case "adanag":

@@ -1,5 +1,7 @@
 """worst_case: what the table has, what is known of methods of others, and the derivatives."""
 
+from functools import partial
+
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -189,7 +191,7 @@ def test_uncertainty_is_about_the_error():
 
 
 def test_a_composite_method_is_not_judged_where_g_may_be_infinite():
-    make = lambda prox: no.fista(1.0, prox, restart=None)  # noqa: E731
+    make = partial(no.fista, 1.0, restart=None)  # of the operator
     with pytest.raises(ValueError, match="output must be a point to which a proximal step leads"):
         theory.worst_case(make, 3, smoothness=1.0)
     with pytest.raises(ValueError, match="tx may use an operator only where"):
