@@ -92,7 +92,8 @@ def test_the_conjugate_of_a_set_is_its_support_function(name):
     operator = KNOWN[name]
     v = point(name, 7)
     gauge = float(operator.conjugate.gauge(v))
-    if gauge > 1:
-        pytest.skip("infinite")
     far = compiled(name)(scaled(v, 1e6), 1.0)
+    if gauge > 1:  # infinite
+        assert dot(v, far) > 1e5
+        return
     np.testing.assert_allclose(operator.conjugate.value(v), dot(v, far) - operator.value(far), rtol=1e-9)
